@@ -1,0 +1,34 @@
+/* base/text.h - small questions about text, asked in one place. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include "base/arena.h"
+#include "base/bytes.h"
+
+bool text_equal(const char *a, const char *b);        /* NULL equals only NULL */
+bool text_equal_nocase(const char *a, const char *b); /* ASCII */
+bool text_is_empty(const char *text);                 /* NULL or "" */
+bool text_to_u64(const char *text, uint64_t max, uint64_t *out); /* decimal digits only, whole string */
+bool text_is_utf8(struct bytes data);                 /* well-formed, shortest form, no surrogates */
+bool text_is_ascii(struct bytes data);
+/* Largest size <= max that does not cut a UTF-8 sequence. */
+size_t text_cut(struct bytes data, size_t max);
+/* Copies with control characters as \xNN and malformed UTF-8 as '?', cut at max bytes; for logs and messages. */
+void text_sanitize(struct bytes data, char *out, size_t max);
+/* "15s", "10m", "2h", "5d" -> seconds; a bare number is seconds. */
+bool text_to_duration(const char *text, uint64_t *seconds);
+void text_from_duration(uint64_t seconds, char *out, size_t size);
+/* "10", "35M", "1G" -> bytes (powers of 1024). */
+bool text_to_size(const char *text, uint64_t *bytes);
+
+/* RFC 4648. Encoders return false past out_size (which must count the NUL); decoders refuse anything but the alphabet
+ * (padding optional for url) and add no NUL. */
+size_t base64_size(size_t size); /* encoded length without NUL */
+bool base64_encode(struct bytes in, char *out, size_t out_size);
+bool base64_decode(struct bytes in, uint8_t *out, size_t out_size, size_t *size);
+bool base64url_encode(struct bytes in, char *out, size_t out_size); /* no padding */
+bool base64url_decode(struct bytes in, uint8_t *out, size_t out_size, size_t *size);
+bool hex_encode(struct bytes in, char *out, size_t out_size); /* lower case */
+bool hex_decode(const char *in, uint8_t *out, size_t out_size, size_t *size);
+
+#endif

@@ -1,0 +1,35 @@
+/* object/directory.h - a role's copy of all objects, kept by messages from the queue role (which owns the store).
+ *
+ * Look-ups are by name or address without case. Pointers are lent until the next directory_apply(). */
+#ifndef OBJECT_DIRECTORY_H
+#define OBJECT_DIRECTORY_H
+
+#include "object/object.h"
+
+struct directory;
+
+struct directory *directory_new(void); /* holds the built-in providers */
+void directory_free(struct directory *d);
+/* Takes one object in (replacing one of the same key), or out when `json` is NULL. A built-in provider comes back when its
+ * replacement is taken out. False leaves the directory as it was. Checks the object alone, not its references. */
+bool directory_apply(struct directory *d, enum object_kind kind, const char *key, const json_t *json, struct fault *why);
+/* Would this change leave every reference whole (registration's provider, mailbox's registration, app's mailboxes; nothing
+ * still refers to what is removed)? The fault says what to do first. */
+bool directory_check(const struct directory *d, enum object_kind kind, const char *key, const json_t *json, struct fault *why);
+
+const struct provider *directory_provider(const struct directory *d, const char *name);
+const struct registration *directory_registration(const struct directory *d, const char *name);
+const struct mailbox *directory_mailbox(const struct directory *d, const char *address); /* by its own address only */
+const struct app *directory_app(const struct directory *d, const char *name);
+/* The app whose range holds this host (the longest prefix wins), or NULL. */
+const struct app *directory_app_by_host(const struct directory *d, const char *host, uint32_t protocol);
+/* The provider of a mailbox, through its registration or its own; NULL if that is gone. */
+const struct provider *directory_provider_of(const struct directory *d, const struct mailbox *m);
+/* Provider's values with the mailbox's overrides laid over. */
+struct object_server directory_server_of(const struct directory *d, const struct mailbox *m, uint32_t protocol);
+struct object_limits directory_limits_of(const struct directory *d, const struct mailbox *m);
+
+typedef bool directory_each_fn(void *ctx, const void *object); /* false stops */
+void directory_each(const struct directory *d, enum object_kind kind, directory_each_fn *each, void *ctx);
+
+#endif

@@ -1,0 +1,107 @@
+/* object/object.h - the nouns an administrator sets up: provider, registration, mailbox, app.
+ *
+ * Plain data with no secrets in it: secrets live in the vault under the object's name. Each kind has one table of fields
+ * (object/fields.c) from which JSON, YAML, validation, help and the manual are made; JSON keys use '_', YAML '-', both are read.
+ * Texts are never NULL (absent is ""). Objects are made by object_from_json() in an arena and never change afterwards. */
+#ifndef OBJECT_OBJECT_H
+#define OBJECT_OBJECT_H
+
+#include <jansson.h>
+
+#include "base/arena.h"
+#include "base/fault.h"
+
+enum object_kind { OBJECT_PROVIDER, OBJECT_REGISTRATION, OBJECT_MAILBOX, OBJECT_APP, OBJECT_KINDS };
+enum object_tls { OBJECT_TLS_DEFAULT, OBJECT_TLS_NONE, OBJECT_TLS_STARTTLS, OBJECT_TLS_IMPLICIT };
+enum object_sasl {
+    OBJECT_SASL_DEFAULT,
+    OBJECT_SASL_XOAUTH2,
+    OBJECT_SASL_OAUTHBEARER,
+    OBJECT_SASL_PLAIN,
+    OBJECT_SASL_LOGIN,
+    OBJECT_SASL_NONE, /* a relay that asks for no sign-in */
+};
+enum object_grant { OBJECT_GRANT_CODE, OBJECT_GRANT_DEVICE, OBJECT_GRANT_APP, OBJECT_GRANT_BASIC, OBJECT_GRANT_NONE };
+enum object_credential { OBJECT_CREDENTIAL_SECRET, OBJECT_CREDENTIAL_CERTIFICATE, OBJECT_CREDENTIAL_NONE };
+enum object_protocol { OBJECT_SMTP = 1, OBJECT_IMAP = 2, OBJECT_POP3 = 4, OBJECT_HTTP = 8 }; /* a set */
+
+struct object_server {
+    const char *host; /* "" in a mailbox: the provider's */
+    uint32_t port;    /* 0 likewise */
+    enum object_tls tls;
+    enum object_sasl sasl;
+    bool initial_response; /* send the token with AUTH instead of in the second step */
+};
+
+struct object_limits {
+    uint32_t connections;            /* at one time per mailbox; 0: unlimited, here and below */
+    uint32_t messages_per_minute;
+    uint32_t recipients_per_day;
+    uint32_t recipients_per_message; /* more are split over several transactions */
+    uint32_t size_mb;
+};
+
+struct provider {
+    const char *name, *title;
+    bool is_builtin;
+    const char *issuer; /* "{tenant}" stands for the registration's tenant, here and in the endpoints */
+    const char *authorize, *token, *device, *jwks; /* "" : from discovery at {issuer}/.well-known/openid-configuration */
+    const char *authorize_extra;                   /* query text to append, e.g. "access_type=offline&prompt=consent" */
+    const char *scope_smtp, *scope_imap, *scope_pop3, *scope_app, *scope_common;
+    struct object_server smtp, imap, pop3;
+    struct object_limits limits;
+    const char *ca_file; /* "" : the system's store */
+};
+
+struct registration {
+    const char *name, *provider, *tenant, *client_id;
+    enum object_credential credential;
+    const char *secret_expires; /* "2027-05-01" or "" */
+    const char *redirect_uri;   /* "" : http://localhost:{port}/ */
+    /* Certificate: public part and facts, filled in by the vault when it made or took the key. */
+    const char *certificate_pem, *certificate_sha256, *certificate_expires;
+};
+
+struct mailbox {
+    const char *address, *registration, *provider; /* registration "" with basic and none */
+    enum object_grant grant;
+    const char *user;    /* who signs in; "" : the address. With a shared mailbox: the delegate */
+    const char **aliases; /* own other addresses; may be sent as */
+    size_t aliases_count;
+    const char **shared; /* others' addresses that this sign-in holds SendAs on */
+    size_t shared_count;
+    uint32_t protocols;  /* of enum object_protocol; 0: smtp, imap and pop3 */
+    struct object_server smtp, imap, pop3; /* overrides */
+    struct object_limits limits;           /* overrides where not 0 */
+    bool is_paused;
+};
+
+struct app {
+    const char *name;
+    const char **mailboxes; /* at least one; the first is the default way out */
+    size_t mailboxes_count;
+    uint32_t allow;         /* of enum object_protocol; 0: all */
+    const char **from;      /* CIDR ranges known without a sign-in */
+    size_t from_count;
+    bool only_from;         /* its password works from those ranges only */
+    bool has_password;      /* false: by address alone */
+    const char *force_sender; /* "" or an address of the mailbox: envelope and From are rewritten to it */
+    bool any_sender;        /* may use any sender; Microsoft decides (discouraged) */
+};
+
+const char *object_kind_name(enum object_kind kind); /* "provider" */
+bool object_kind_from_name(const char *name, enum object_kind *kind);
+
+/* Checks every field; unknown keys are refused by name. The result lives in `arena` and is a struct of that kind. The object's
+ * key (name or lower-cased address) is in its first field. */
+void *object_from_json(enum object_kind kind, const json_t *json, struct arena *arena, struct fault *why);
+json_t *object_to_json(enum object_kind kind, const void *object); /* given; every field, defaults included */
+const char *object_key(enum object_kind kind, const void *object);
+/* YAML document (a provider file, or one object) to JSON; the fault has line and column. */
+json_t *object_json_from_yaml(struct bytes text, struct fault *why);
+
+/* Address syntax: local@domain, lower-cased domain compared without case. Local parts compare without case too, as Exchange does. */
+bool object_address_is_valid(const char *address);
+bool object_address_equal(const char *a, const char *b);
+
+#endif

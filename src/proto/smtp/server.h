@@ -1,0 +1,89 @@
+/* proto/smtp/server.h - an SMTP submission server as a pure engine: bytes in, decisions out (RFC 5321, 6409, 4954, 3207, 1870,
+ * 6152, 6531, 2920, 3030, 3461, 2034).
+ *
+ * No descriptor, clock or store: smtp_server_feed() takes what the client sent, `host` callbacks take decisions and bytes to
+ * send. A decision that needs time (sign-in, storing) leaves the engine waiting: feed() uses no more bytes until
+ * the matching smtp_server_*_done() is called, which may also happen inside the callback. */
+#ifndef PROTO_SMTP_SERVER_H
+#define PROTO_SMTP_SERVER_H
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/fault.h"
+#include "msg/edge_queue.h" /* enum envelope_notify, envelope_ret */
+
+struct smtp_server;
+
+struct smtp_recipient {
+    const char *address;
+    unsigned notify;
+    const char *orcpt; /* "" : none */
+};
+
+struct smtp_envelope {
+    const char *sender; /* "" : null */
+    bool is_8bit, is_smtputf8, is_binary;
+    uint64_t size; /* announced; 0: not */
+    enum envelope_ret ret;
+    const char *envid;
+    struct smtp_recipient *recipients;
+    size_t recipients_count;
+};
+
+/* How a command was decided. code 0: accept with the engine's own text. */
+struct smtp_verdict {
+    int code;             /* 4xx, 5xx; 421 also ends the session */
+    const char *enhanced; /* "5.7.1" */
+    const char *text;     /* one line; made safe by the engine */
+};
+
+enum smtp_protocol_state { SMTP_PLAIN, SMTP_TLS };
+
+struct smtp_server_policy {
+    const char *hostname;
+    bool offers_starttls, offers_auth, needs_auth, needs_tls_for_auth;
+    uint64_t size_limit;     /* announced with SIZE */
+    size_t recipients_limit;
+    unsigned errors_limit;
+};
+
+struct smtp_server_host {
+    void (*send)(void *ctx, struct bytes out);
+    /* 220 was sent: switch to TLS, then call smtp_server_tls_done(). Pending input is dropped as an attack by the connection. */
+    void (*start_tls)(void *ctx);
+    /* Answer with smtp_server_auth_done(). The password is lent for the call. */
+    void (*auth)(void *ctx, const char *user, struct bytes password);
+    /* Answer with smtp_server_decided(). */
+    void (*mail)(void *ctx, const struct smtp_envelope *env);
+    void (*rcpt)(void *ctx, const struct smtp_envelope *env, const struct smtp_recipient *rcpt); /* not yet in env */
+    /* DATA or first BDAT: may refuse; answer with smtp_server_decided(). */
+    void (*data_begin)(void *ctx, const struct smtp_envelope *env);
+    /* Message bytes, dot-unstuffed, CRLF kept. Return false when the host can't keep them: the rest is swallowed and data_end()
+     * still runs. */
+    bool (*data)(void *ctx, struct bytes chunk);
+    /* Whole message arrived (is_whole), or it was too large, malformed (bare CR/LF; the engine refuses by itself) or given up.
+     * When is_whole, answer with smtp_server_decided(): code 0 means stored, `text` becomes "250 2.0.0 {text}". */
+    void (*data_end)(void *ctx, const struct smtp_envelope *env, bool is_whole);
+    void (*reset)(void *ctx);   /* RSET, EHLO, end of transaction: drop what belongs to it */
+    void (*quit)(void *ctx);    /* 221 or 421 was sent: finish the connection */
+    void (*pause)(void *ctx, uint32_t ms); /* tarpit wish: call smtp_server_resume() after that long */
+};
+
+struct smtp_server *smtp_server_new(const struct smtp_server_policy *policy /* lent */, const struct smtp_server_host *host, void *ctx);
+void smtp_server_free(struct smtp_server *s); /* takes NULL */
+void smtp_server_greet(struct smtp_server *s);
+void smtp_server_set_secure(struct smtp_server *s); /* implicit TLS, before greet */
+void smtp_server_set_trusted(struct smtp_server *s); /* known by its address: no AUTH needed */
+/* Returns the bytes used; less than given while waiting for a decision. Feed the rest again after the decision (conn_resume). */
+size_t smtp_server_feed(struct smtp_server *s, struct bytes in);
+bool smtp_server_is_waiting(const struct smtp_server *s);
+void smtp_server_tls_done(struct smtp_server *s);
+void smtp_server_auth_done(struct smtp_server *s, const struct smtp_verdict *v);
+void smtp_server_decided(struct smtp_server *s, const struct smtp_verdict *v);
+void smtp_server_resume(struct smtp_server *s);
+/* Shutting down, idle, or overloaded: says 421 with this text and calls quit. */
+void smtp_server_close(struct smtp_server *s, const char *enhanced, const char *text);
+const char *smtp_server_helo(const struct smtp_server *s); /* as the client named itself */
+const char *smtp_server_protocol(const struct smtp_server *s); /* "ESMTPSA" (RFC 3848), for Received */
+
+#endif
