@@ -13,8 +13,11 @@ bool text_is_utf8(struct bytes data);                 /* well-formed, shortest f
 bool text_is_ascii(struct bytes data);
 /* Largest size <= max that does not cut a UTF-8 sequence. */
 size_t text_cut(struct bytes data, size_t max);
-/* Copies with control characters as \xNN and malformed UTF-8 as '?', cut at max bytes; for logs and messages. */
-void text_sanitize(struct bytes data, char *out, size_t max);
+/* Size of the well-formed UTF-8 sequence at the front (1..4), 0 if there is none. */
+size_t text_sequence(struct bytes data);
+/* Copies with control characters as \xNN and malformed UTF-8 as '?', cut so that it fits into the `size` bytes of `out`
+ * with its NUL; for logs and messages. */
+void text_sanitize(struct bytes data, char *out, size_t size);
 /* "15s", "10m", "2h", "5d" -> seconds; a bare number is seconds. */
 bool text_to_duration(const char *text, uint64_t *seconds);
 void text_from_duration(uint64_t seconds, char *out, size_t size);
