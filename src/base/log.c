@@ -79,15 +79,16 @@ static bool is_control(struct bytes at, size_t step)
     return at.data[0] < 0x20 || at.data[0] == 0x7F || (step == 2 && at.data[0] == 0xC2 && at.data[1] < 0xA0);
 }
 
-static void put_control(struct destination *d, struct bytes at, size_t step, const char *format)
+static void put_hex(struct destination *d, const char *prefix, uint8_t byte)
 {
-    char escaped[8];
-    int size = snprintf(escaped, sizeof escaped, format, at.data[step - 1]);
-    put(d, escaped, (size_t)size);
+    static const char digits[] = "0123456789abcdef";
+    put_text(d, prefix);
+    put(d, &digits[byte >> 4], 1);
+    put(d, &digits[byte & 15], 1);
 }
 
 /* Both formats quote alike; they differ in how a control character is written. */
-static void put_quoted(struct destination *d, struct bytes value, const char *control_format)
+static void put_quoted(struct destination *d, struct bytes value, const char *control_prefix)
 {
     put(d, "\"", 1);
     for (size_t at = 0; at < value.size;) {
@@ -103,7 +104,7 @@ static void put_quoted(struct destination *d, struct bytes value, const char *co
         if (step == 0) {
             put(d, "?", 1);
         } else if (is_control(rest, step)) {
-            put_control(d, rest, step, control_format);
+            put_hex(d, control_prefix, rest.data[step - 1]);
         } else {
             if (rest.data[0] == '"' || rest.data[0] == '\\')
                 put(d, "\\", 1);
@@ -122,7 +123,7 @@ static void put_logfmt(struct destination *d, struct bytes value)
     if (plain == value.size && plain > 0)
         put(d, (const char *)value.data, plain);
     else
-        put_quoted(d, value, "\\x%02x");
+        put_quoted(d, value, "\\x");
 }
 
 static struct bytes text_of(const struct log_field *f)
@@ -135,7 +136,7 @@ typedef void put_value_fn(struct destination *d, struct bytes value);
 
 static void put_json(struct destination *d, struct bytes value)
 {
-    put_quoted(d, value, "\\u%04x");
+    put_quoted(d, value, "\\u00");
 }
 
 static void put_value(struct destination *d, const struct log_field *f, put_value_fn *text)
