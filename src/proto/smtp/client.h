@@ -41,17 +41,22 @@ struct smtp_client_host {
     void (*want_credential)(void *ctx);
     void (*ready)(void *ctx); /* signed in, or a transaction ended: a new one may begin */
     /* Sign-in refused. `challenge` is what the server sent as a continuation after the token, decoded ("" none). */
+    /* Then smtp_client_credential() may try once more on this connection, or smtp_client_quit() leaves. */
     void (*auth_refused)(void *ctx, const struct smtp_reply *reply, const char *challenge);
+    /* Refused (code over 299): nothing else of the transaction is reported, `ready` follows. */
     void (*sender_answer)(void *ctx, const struct smtp_reply *reply);
     void (*recipient_answer)(void *ctx, size_t index, const struct smtp_reply *reply);
     /* 354 heard: give the body by smtp_client_body() until smtp_client_body_end(); at least one recipient was accepted. */
     void (*want_body)(void *ctx);
     /* The message's answer. `when` is "data" (before the body) or "body" (after the final dot). Not called if no recipient was accepted. */
     void (*message_answer)(void *ctx, const char *when, const struct smtp_reply *reply);
-    /* Any other refusal or breach of protocol: the connection is of no further use. `when`: connect, auth, mail, ... */
+    /* Any other refusal or breach of protocol: the connection is of no further use. `when`: connect, starttls, auth, mail, rcpt, data,
+     * body, idle. A 421 at any step comes here and concerns whatever has no answer yet. `reply` is NULL if it was no reply that broke
+     * it off. Ids: smtp.starttls-missing, smtp.starttls-refused, smtp.auth-missing, smtp.not-smtp, smtp.injection, smtp.breach. */
     void (*failed)(void *ctx, const char *when, const struct smtp_reply *reply, const struct fault *why);
 };
 
+/* The host is copied. The client is not to be freed inside a callback: end of turn. */
 struct smtp_client *smtp_client_new(const struct smtp_client_options *options /* lent */, const struct smtp_client_host *host, void *ctx);
 void smtp_client_free(struct smtp_client *c);
 /* Uses everything. Reply lines over 2,000 octets or 200 lines a reply are a breach of protocol. */
@@ -65,7 +70,7 @@ void smtp_client_mail(struct smtp_client *c, const struct smtp_envelope *env);
 void smtp_client_body(struct smtp_client *c, struct bytes chunk); /* clear bytes with CRLF line ends; dots are stuffed here */
 void smtp_client_body_end(struct smtp_client *c); /* adds a missing final CRLF, then the dot */
 void smtp_client_quit(struct smtp_client *c);
-/* The transaction's step, for faults when a connection is lost: connect, auth, mail, rcpt, data, body, idle. */
+/* The step, for faults when a connection is lost: connect, starttls, auth, mail, rcpt, data, body, idle. */
 const char *smtp_client_when(const struct smtp_client *c);
 /* The final dot was given out and no answer came yet. */
 bool smtp_client_is_uncertain(const struct smtp_client *c);

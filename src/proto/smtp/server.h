@@ -14,21 +14,33 @@
 
 struct smtp_server;
 
+#define SMTP_PATH_LIMIT 512    /* octets of an address; RFC 5321 4.5.3.1 asks for 256 at least */
+#define SMTP_LOCAL_LIMIT 256   /* of its local part; 64 at least */
+#define SMTP_DOMAIN_LIMIT 255  /* of its domain */
+#define SMTP_COMMAND_LIMIT 512 /* of a command line with its CRLF; MAIL and RCPT: SMTP_ENVELOPE_LIMIT */
+#define SMTP_ENVELOPE_LIMIT 2048
+#define SMTP_AUTH_LIMIT 12288 /* of a line within AUTH, RFC 4954 4 */
+
+/* Addresses are as the client wrote them, without the angle brackets and without a source route; syntax is checked. */
 struct smtp_recipient {
-    const char *address;
-    unsigned notify;
-    const char *orcpt; /* "" : none */
+    const char *address; /* "postmaster" may stand alone */
+    unsigned notify;     /* set of enum envelope_notify; 0: not given */
+    const char *orcpt;   /* "rfc822;..." still in xtext, as it goes on to the next server; "" : none */
 };
 
 struct smtp_envelope {
     const char *sender; /* "" : null */
+    /* BODY=8BITMIME was said or, known at data_end(), octets over 127 came anyway. BINARYMIME is not offered. */
     bool is_8bit, is_smtputf8, is_binary;
     uint64_t size; /* announced; 0: not */
     enum envelope_ret ret;
-    const char *envid;
+    const char *envid; /* still in xtext; "" : none */
     struct smtp_recipient *recipients;
     size_t recipients_count;
 };
+
+/* xtext (RFC 3461 4) to clear bytes, for people's eyes and for DSNs. False: not xtext, or over out_size with its NUL. */
+bool smtp_xtext_decode(const char *xtext, char *out, size_t out_size);
 
 /* How a command was decided. code 0: accept with the engine's own text. */
 struct smtp_verdict {
@@ -42,9 +54,9 @@ enum smtp_protocol_state { SMTP_PLAIN, SMTP_TLS };
 struct smtp_server_policy {
     const char *hostname;
     bool offers_starttls, offers_auth, needs_auth, needs_tls_for_auth;
-    uint64_t size_limit;     /* announced with SIZE */
-    size_t recipients_limit;
-    unsigned errors_limit;
+    uint64_t size_limit;     /* announced with SIZE; 0: none. As much again is swallowed before a sender that ignores it is cut off */
+    size_t recipients_limit; /* more get 452 4.5.3 */
+    unsigned errors_limit;   /* so many refused commands end the session with 421; 0: never */
 };
 
 struct smtp_server_host {
@@ -59,16 +71,20 @@ struct smtp_server_host {
     /* DATA or first BDAT: may refuse; answer with smtp_server_decided(). */
     void (*data_begin)(void *ctx, const struct smtp_envelope *env);
     /* Message bytes, dot-unstuffed, CRLF kept. Return false when the host can't keep them: the rest is swallowed and data_end()
-     * still runs. */
+     * still runs (with is_whole, so that the host says why). */
     bool (*data)(void *ctx, struct bytes chunk);
-    /* Whole message arrived (is_whole), or it was too large, malformed (bare CR/LF; the engine refuses by itself) or given up.
-     * When is_whole, answer with smtp_server_decided(): code 0 means stored, `text` becomes "250 2.0.0 {text}". */
+    /* The message arrived to its end (is_whole): answer with smtp_server_decided(); code 0 means stored, `text` becomes
+     * "250 2.0.0 {text}". Not is_whole: too large, malformed (bare CR or LF, NUL), or the session ended; the engine refuses by itself. */
     void (*data_end)(void *ctx, const struct smtp_envelope *env, bool is_whole);
     void (*reset)(void *ctx);   /* RSET, EHLO, end of transaction: drop what belongs to it */
     void (*quit)(void *ctx);    /* 221 or 421 was sent: finish the connection */
-    void (*pause)(void *ctx, uint32_t ms); /* tarpit wish: call smtp_server_resume() after that long */
+    void (*pause)(void *ctx, uint32_t ms); /* tarpit wish: call smtp_server_resume() after that long; may be NULL */
+    /* Worth a line in the log and a finding: TLS or HTTP on a plain SMTP port, smuggled ends of data, bare line ends, a size over the
+     * limit, too many errors. Never holds a secret. May be NULL. */
+    void (*noticed)(void *ctx, const struct fault *what);
 };
 
+/* The host is copied. The server is not to be freed inside a callback: end of turn. */
 struct smtp_server *smtp_server_new(const struct smtp_server_policy *policy /* lent */, const struct smtp_server_host *host, void *ctx);
 void smtp_server_free(struct smtp_server *s); /* takes NULL */
 void smtp_server_greet(struct smtp_server *s);
@@ -84,6 +100,7 @@ void smtp_server_resume(struct smtp_server *s);
 /* Shutting down, idle, or overloaded: says 421 with this text and calls quit. */
 void smtp_server_close(struct smtp_server *s, const char *enhanced, const char *text);
 const char *smtp_server_helo(const struct smtp_server *s); /* as the client named itself */
-const char *smtp_server_protocol(const struct smtp_server *s); /* "ESMTPSA" (RFC 3848), for Received */
+const char *smtp_server_protocol(const struct smtp_server *s); /* "ESMTPSA", "UTF8SMTPS" (RFC 3848, 6531), for Received */
+const char *smtp_server_state_name(const struct smtp_server *s); /* "ready", "data", ...; for logs */
 
 #endif
