@@ -1,0 +1,325 @@
+"""Starts what a system test needs, on loopback and free ports, and stops only what it started.
+
+Nothing here sleeps for a fixed time: `until` polls a condition with a deadline, and the daemon's own event file says what
+happened. The clock of every process of a test can be moved together with `Clock.advance`.
+"""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import smtplib
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BIN = os.environ.get("POSTERN_BIN", str(TOP / "build" / "postern"))
+DEADLINE = float(os.environ.get("POSTERN_TEST_DEADLINE", "30"))
+
+
+def until(condition, what, deadline=DEADLINE):
+    """The first true value of condition(); fails the test with `what` after the deadline."""
+    end = time.monotonic() + deadline
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {deadline:g} s: {what}")
+        time.sleep(0.01)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def can_connect(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
+class Clock:
+    """Eight bytes that every process of a test reads as its clock's offset in milliseconds."""
+
+    def __init__(self, folder):
+        self.path = pathlib.Path(folder) / "clock"
+        self.ms = 0
+        self.path.write_bytes(struct.pack("=q", 0))
+
+    def advance(self, seconds):
+        self.ms += int(seconds * 1000)
+        with open(self.path, "r+b") as f:
+            f.write(struct.pack("=q", self.ms))
+
+
+class Process:
+    """A child whose output goes to a file, so that nothing blocks and a failure can be read."""
+
+    def __init__(self, argv, folder, name, env=None, cwd=None):
+        self.log = pathlib.Path(folder) / f"{name}.log"
+        self.out = open(self.log, "ab")
+        self.child = subprocess.Popen(
+            [str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=self.out, stderr=subprocess.STDOUT,
+            env={**os.environ, **(env or {})}, cwd=cwd)
+
+    def text(self):
+        return self.log.read_text(errors="replace")
+
+    def wait_for_line(self, line, deadline=DEADLINE):
+        def seen():
+            if self.child.poll() is not None:
+                raise AssertionError(f"{self.child.args[:3]} ended with {self.child.returncode}:\n{self.text()}")
+            return line in self.text()
+        until(seen, f"'{line}' from {self.child.args[:3]}; it said:\n{self.text()[-2000:]}", deadline)
+
+    def stop(self, sig=signal.SIGTERM, deadline=30):
+        if self.child.poll() is None:
+            self.child.send_signal(sig)
+            try:
+                self.child.wait(deadline)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+                raise AssertionError(f"{self.child.args[:3]} did not stop:\n{self.text()[-2000:]}") from None
+        self.out.close()
+        return self.child.returncode
+
+
+class World:
+    """A temporary folder with everything of one test in it; its path is short, because sockets live there."""
+
+    def __init__(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="pst-"))
+        self.clock = Clock(self.dir)
+        self.running = []
+
+    def env(self):
+        return {"POSTERN_TEST_CLOCK": str(self.clock.path), "HOME": str(self.dir)}
+
+    def run(self, argv, name, env=None, cwd=None):
+        p = Process(argv, self.dir, name, {**self.env(), **(env or {})}, cwd)
+        self.running.append(p)
+        return p
+
+    def file(self, name, content):
+        path = self.dir / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def close(self):
+        faults = []
+        for p in reversed(self.running):
+            try:
+                p.stop()
+            except AssertionError as e:
+                faults.append(str(e))
+            report = p.text()
+            if "ERROR: AddressSanitizer" in report or "runtime error:" in report or "ERROR: LeakSanitizer" in report:
+                faults.append(f"a sanitizer complained:\n{report[-6000:]}")
+        shutil.rmtree(self.dir, ignore_errors=True)
+        if faults:
+            raise AssertionError("\n".join(faults))
+
+
+class Sandbox:
+    """`postern sandbox`, and what arrived in it."""
+
+    def __init__(self, world, *args):
+        self.world = world
+        self.dir = world.dir / "sandbox"
+        self.process = world.run([BIN, "sandbox", "--dir", self.dir, *args], "sandbox")
+        self.process.wait_for_line("sandbox ready")
+        self.info = json.loads((self.dir / "sandbox.json").read_text())
+
+    def set(self, switch, value):
+        done = subprocess.run([BIN, "sandbox", "set", switch, str(value), "--dir", str(self.dir)], text=True,
+                              capture_output=True, env={**os.environ, **self.world.env()})
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def get(self, path, raw=False):
+        import urllib.request
+        with urllib.request.urlopen(self.info["web"].rstrip("/") + path, timeout=10) as answer:
+            data = answer.read()
+        return data if raw else json.loads(data)
+
+    def messages(self):
+        found = self.get("/api/messages")
+        return found["items"] if isinstance(found, dict) else found
+
+    def wait_messages(self, count, deadline=DEADLINE):
+        return until(lambda: (m := self.messages()) and len(m) >= count and m, f"{count} messages in the sandbox", deadline)
+
+    def raw(self, message):
+        return self.get(f"/api/messages/{message['id']}/raw", raw=True)
+
+
+class Gateway:
+    """`postern serve` with a state directory of its own."""
+
+    CONFIG = """\
+state: {state}
+hostname: gateway.test
+listeners:
+  - {{ protocol: smtp, address: "127.0.0.1:0", tls: none }}
+{extra}
+"""
+
+    def __init__(self, world, extra="", config=None, start=True):
+        self.world = world
+        self.state = world.dir / "state"
+        text = config if config is not None else self.CONFIG.format(state=self.state, extra=extra)
+        self.config = world.file("postern.yaml", text)
+        self.process = None
+        if start:
+            self.start()
+
+    def start(self, wait=True):
+        (self.state / "listeners.json").unlink(missing_ok=True)
+        self.process = self.world.run([BIN, "serve", "-c", self.config], "gateway")
+        if wait:
+            until(self.is_ready, f"the gateway's start; it said:\n{self.process.text()[-3000:]}")
+        return self
+
+    def is_ready(self):
+        if self.process.child.poll() is not None:
+            raise AssertionError(f"the gateway ended:\n{self.process.text()[-3000:]}")
+        done = self.cli("status", "--json", check=False)
+        return done.returncode == 0
+
+    def stop(self):
+        return self.process.stop()
+
+    def kill(self):
+        self.process.child.send_signal(signal.SIGKILL)
+        self.process.child.wait()
+
+    @property
+    def ports(self):
+        listeners = json.loads((self.state / "listeners.json").read_text())
+        return [int(entry["address"].rsplit(":", 1)[1]) for entry in listeners["listeners"]]
+
+    @property
+    def port(self):
+        return self.ports[0]
+
+    def cli(self, *args, stdin=None, check=True, timeout=60, env=None):
+        done = subprocess.run([BIN, *map(str, args), "-c", str(self.config)], input=stdin, capture_output=True,
+                              timeout=timeout, text=not isinstance(stdin, bytes),
+                              env={**os.environ, **self.world.env(), **(env or {})})
+        if check and done.returncode != 0:
+            raise AssertionError(f"{args} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def json(self, *args, **kw):
+        return json.loads(self.cli(*args, "--json", **kw).stdout)
+
+    def roles(self, name=None):
+        roles = self.json("status")["roles"]
+        return [r for r in roles if name in (None, r["role"])]
+
+    def events(self, event=None, **fields):
+        found = []
+        for suffix in (".1", ""):
+            path = pathlib.Path(f"{self.state}/events.jsonl{suffix}")
+            for line in path.read_text().splitlines() if path.exists() else []:
+                entry = json.loads(line)
+                if event in (None, entry["event"]) and all(entry.get(k) == v for k, v in fields.items()):
+                    found.append(entry)
+        return found
+
+    def wait_event(self, event, deadline=DEADLINE, **fields):
+        return until(lambda: self.events(event, **fields), f"event {event} {fields}", deadline)[-1]
+
+    def message(self, message_id):
+        return self.json("queue", "show", message_id)
+
+    def wait_state(self, message_id, state, deadline=DEADLINE):
+        def reached():
+            m = self.message(message_id)
+            return m if m["state"] == state else None
+        return until(reached, f"message {message_id} {state}; it is {self.message(message_id)}", deadline)
+
+    def smtp(self, port=None, **kw):
+        return smtplib.SMTP("127.0.0.1", port or self.port, local_hostname="client.test", timeout=60, **kw)
+
+    def submit(self, user, password, sender, recipients, body, options=()):
+        """One message by Python's own client; bytes go out as they are. Returns the queue's id."""
+        with self.smtp() as client:
+            client.ehlo()
+            if password:
+                client.login(user, password)
+            return submit_on(client, sender, recipients, body, options)
+
+
+def submit_on(client, sender, recipients, body, options=()):
+    code, text = client.mail(sender, options)
+    assert code == 250, (code, text)
+    for r in [recipients] if isinstance(recipients, str) else recipients:
+        code, text = client.rcpt(r)
+        assert code in (250, 251), (code, text)
+    code, text = client.docmd("DATA")
+    assert code == 354, (code, text)
+    data = body if isinstance(body, bytes) else body.encode()
+    stuffed = b"\r\n".join(b"." + line if line.startswith(b".") else line for line in data.split(b"\r\n"))
+    client.send(stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n"))
+    code, text = client.getreply()
+    assert code == 250, (code, text)
+    return text.decode().rsplit(" ", 1)[-1]
+
+
+class Tenant:
+    """A gateway joined to a sandbox: provider, registration, mailbox and app are there, and it has signed in."""
+
+    MAILBOX = "shop@contoso.example"
+
+    def __init__(self, world, grant="app", extra="", sandbox_args=()):
+        self.world = world
+        self.sandbox = Sandbox(world, *sandbox_args)
+        self.gateway = Gateway(world, extra)
+        self.add_registration(grant)
+        self.add_mailbox(self.MAILBOX, grant)
+        self.password = self.add_app("erp", self.MAILBOX)
+
+    def registration_of(self, grant):
+        kind = {"app": "app-only", "code": "web", "device": "public", "public": "public"}[grant]
+        return next(r for r in self.sandbox.info["registrations"] if r["kind"] == kind)
+
+    def add_registration(self, grant, name="m365"):
+        g, r = self.gateway, self.registration_of(grant)
+        g.cli("provider", "add", self.sandbox.dir / "provider.yaml")
+        credential = ["--secret-file", "-"] if r.get("secret") else ["--public"]
+        g.cli("registration", "add", name, "--provider", "sandbox", "--tenant", r["tenant"], "--client-id", r["client_id"],
+              *credential, stdin=r.get("secret"))
+
+    def add_mailbox(self, address, grant="app", *options):
+        self.gateway.cli("mailbox", "add", address, "--registration", "m365", "--grant", grant, *options)
+
+    def add_app(self, name, *mailboxes, options=()):
+        args = [a for m in mailboxes for a in ("--mailbox", m)]
+        return self.gateway.json("app", "add", name, *args, *options)["password"]
+
+    def submit(self, body, recipients="alice@contoso.example", sender=None, app="erp", options=()):
+        return self.gateway.submit(app, self.password, sender or self.MAILBOX, recipients, body, options)
+
+
+def letter(subject="Hello", body="Text\r\n", sender=Tenant.MAILBOX, to="alice@contoso.example"):
+    return (f"From: {sender}\r\nTo: {to}\r\nSubject: {subject}\r\nDate: Sat, 21 Nov 2026 09:00:00 +0000\r\n"
+            f"Message-ID: <{subject.replace(' ', '.')}@client.test>\r\n\r\n{body}").encode()
+
+
+def without_received(raw):
+    """What was sent: everything after the one Received line (with its folds) that the gateway puts in front."""
+    assert raw.startswith(b"Received: "), raw[:200]
+    at = 0
+    while True:
+        at = raw.index(b"\r\n", at) + 2
+        if raw[at:at + 1] not in (b" ", b"\t"):
+            return raw[at:]
