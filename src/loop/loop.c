@@ -121,12 +121,12 @@ static void run_descriptors(struct loop *l, int64_t wait)
     if (wait == 0)
         flags = EVLOOP_NONBLOCK;
     else if (wait > 0)
-        evtimer_add(l->tick, &(struct timeval){ .tv_sec = wait / 1000, .tv_usec = wait % 1000 * 1000 });
+        event_add(l->tick, &(struct timeval){ .tv_sec = wait / 1000, .tv_usec = wait % 1000 * 1000 });
     l->is_waiting = true;
     event_base_loop(l->base, flags);
     woke(l);
     if (wait > 0)
-        evtimer_del(l->tick);
+        event_del(l->tick);
 }
 
 void loop_private_run_deferred(struct loop *l)

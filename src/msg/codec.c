@@ -192,7 +192,7 @@ static bool take(struct unpacker *u, const struct msg_field *f, void *out, size_
 
 static bool take_flag(struct unpacker *u, const struct msg_field *f, bool *out)
 {
-    uint8_t byte;
+    uint8_t byte = 0;
     if (!take(u, f, &byte, 1))
         return false;
     if (byte > 1)
@@ -203,7 +203,7 @@ static bool take_flag(struct unpacker *u, const struct msg_field *f, bool *out)
 
 static bool take_size(struct unpacker *u, const struct msg_field *f, size_t *out)
 {
-    wire_size size;
+    wire_size size = 0;
     if (!take(u, f, &size, sizeof size))
         return false;
     if (size > f->bound)
@@ -228,7 +228,7 @@ static bool unpack_bytes(struct unpacker *u, const struct msg_field *f, struct b
 static bool unpack_text(struct unpacker *u, const struct msg_field *f, const char **out)
 {
     struct bytes text;
-    uint8_t end;
+    uint8_t end = 0;
     if (!unpack_bytes(u, f, &text) || !take(u, f, &end, 1))
         return false;
     if (end != 0 || memchr(text.data, 0, text.size))
