@@ -20,7 +20,8 @@ struct loop_signal;
 struct loop *loop_new(void);
 /* Timers run on a clock that only loop_advance() moves. Descriptors work as ever (polled without waiting). */
 struct loop *loop_new_virtual(int64_t wall_ms);
-void loop_free(struct loop *l); /* takes NULL; every io, timer and signal must be gone or stopped */
+/* Takes NULL. Runs what is still deferred; every io, timer and signal must be gone or stopped. */
+void loop_free(struct loop *l);
 
 void loop_run(struct loop *l);  /* until loop_stop(); log_flush() after every turn */
 void loop_stop(struct loop *l); /* the running turn is finished */
@@ -46,14 +47,16 @@ struct loop_timer {
     loop_timer_fn *fn;
     void *ctx;
     int64_t due_ms;
-    size_t slot; /* 0: not running */
+    uint64_t order; /* of starting: timers due together run in this order */
+    size_t slot;    /* 0: not running */
 };
 void loop_timer_init(struct loop_timer *t, struct loop *l, loop_timer_fn *fn, void *ctx);
 void loop_timer_start(struct loop_timer *t, int64_t in_ms); /* restarts a running one */
 void loop_timer_stop(struct loop_timer *t);
 bool loop_timer_is_running(const struct loop_timer *t);
 
-/* Embedded in its owner. Runs once at the end of the turn; scheduling it twice is once. */
+/* Embedded in its owner. Runs once at the end of the turn (of this turn even when scheduled by another deferred, unless
+ * they keep scheduling each other; then descriptors get their turn in between); scheduling it twice is once. */
 typedef void loop_deferred_fn(void *ctx);
 struct loop_deferred {
     struct list node;
@@ -65,10 +68,12 @@ void loop_defer(struct loop *l, struct loop_deferred *d);
 void loop_undefer(struct loop_deferred *d);
 
 typedef void loop_signal_fn(void *ctx, int signal);
+/* The signal is blocked and read from a descriptor, so `fn` is an ordinary callback. */
 struct loop_signal *loop_signal_new(struct loop *l, int signal, loop_signal_fn *fn, void *ctx);
 void loop_signal_free(struct loop_signal *s); /* takes NULL */
 
-/* In a child after fork(): forget the parent's loop without disturbing the kernel objects that it shares. */
+/* In a child after fork(): frees the parent's loop without disturbing the kernel objects that both share, and unblocks its
+ * signals. Its descriptors stay open until the caller closes them; its io objects must not be touched any more. */
 void loop_forget_after_fork(struct loop *l);
 
 #endif

@@ -2,11 +2,11 @@
  *
  * A message is a struct made from its field list. A message from another role is as untrusted as one from the network:
  * unpacking checks every length against the table's bound, every text for NULs and every list for its count, and
- * refuses what is left over. Text and bytes of an unpacked message live in the arena that was given.
+ * refuses what is left over. Text and bytes of an unpacked message point into the packed form (text carries its NUL
+ * there), so nothing is copied; only lists need the arena.
  *
  *   #define MSG_LOGIN_ASK(F, L) F(U64, tag, 0) F(TEXT, user, 320) F(SECRET, password, 1024)
- *   MSG_STRUCT(login_ask, MSG_LOGIN_ASK);                 struct login_ask
- *   MSG_FIELDS(login_ask, MSG_LOGIN_ASK);                 login_ask_fields[], in one .c file
+ *   MSG_STRUCT(login_ask, MSG_LOGIN_ASK);                 struct login_ask; its login_ask_fields[] stands in tables.c
  *
  * F(type, name, bound); L(element, name, bound) is a list of `struct element` with `name_count`. At most one FD. */
 #ifndef MSG_CODEC_H
@@ -55,9 +55,14 @@ struct msg_field {
  *                #undef MSG_SELF */
 #define MSG_ROWS(LIST) LIST(MSG_ROW_F, MSG_ROW_L) { MSG_END, NULL, 0, 0, 0, NULL, 0 }
 
-/* Appends. False: a field is over its bound (a mistake of ours or hostile input let through: the fault names the field). */
+/* Packed size, without looking at bounds. */
+size_t msg_size(const struct msg_field *fields, const void *message);
+bool msg_has_secret(const struct msg_field *fields);
+/* Appends; `fd` becomes the message's descriptor (lent) or -1. False, appending nothing: a field is over its bound or a
+ * text's, or `out` is full (a mistake of ours or hostile input let through: the fault names the field). */
 bool msg_pack(const struct msg_field *fields, const void *message, struct buf *out, int *fd, struct fault *why);
-/* `fd` is what came along (-1: none); it goes into the FD field, or the message is refused if there is none. */
+/* `in` and `arena` are lent as long as the message is used. `fd` is what came along (-1: none); it goes into the FD field, or the
+ * message is refused if there is none. On false `fd` is still the caller's. */
 bool msg_unpack(const struct msg_field *fields, struct bytes in, int fd, struct arena *arena, void *message, struct fault *why);
 
 #endif

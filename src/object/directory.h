@@ -12,10 +12,12 @@ struct directory *directory_new(void); /* holds the built-in providers */
 void directory_free(struct directory *d);
 /* Takes one object in (replacing one of the same key), or out when `json` is NULL. A built-in provider comes back when its
  * replacement is taken out. False leaves the directory as it was. Checks the object alone, not its references. */
-bool directory_apply(struct directory *d, enum object_kind kind, const char *key, const json_t *json, struct fault *why);
+bool directory_apply(struct directory *d, enum object_kind kind, const char *key, const json_t *json,
+                     struct fault *why);
 /* Would this change leave every reference whole (registration's provider, mailbox's registration, app's mailboxes; nothing
  * still refers to what is removed)? The fault says what to do first. */
-bool directory_check(const struct directory *d, enum object_kind kind, const char *key, const json_t *json, struct fault *why);
+bool directory_check(const struct directory *d, enum object_kind kind, const char *key, const json_t *json,
+                     struct fault *why);
 
 const struct provider *directory_provider(const struct directory *d, const char *name);
 const struct registration *directory_registration(const struct directory *d, const char *name);

@@ -34,7 +34,7 @@ struct object_server {
 };
 
 struct object_limits {
-    uint32_t connections;            /* at one time per mailbox; 0: unlimited, here and below */
+    uint32_t connections; /* at one time per mailbox; 0: unlimited, here and below */
     uint32_t messages_per_minute;
     uint32_t recipients_per_day;
     uint32_t recipients_per_message; /* more are split over several transactions */
@@ -45,8 +45,9 @@ struct provider {
     const char *name, *title;
     bool is_builtin;
     const char *issuer; /* "{tenant}" stands for the registration's tenant, here and in the endpoints */
-    const char *authorize, *token, *device, *jwks; /* "" : from discovery at {issuer}/.well-known/openid-configuration */
-    const char *authorize_extra;                   /* query text to append, e.g. "access_type=offline&prompt=consent" */
+    /* "" : from discovery at {issuer}/.well-known/openid-configuration */
+    const char *authorize, *token, *device, *jwks;
+    const char *authorize_extra; /* query text to append, e.g. "access_type=offline&prompt=consent" */
     const char *scope_smtp, *scope_imap, *scope_pop3, *scope_app, *scope_common;
     struct object_server smtp, imap, pop3;
     struct object_limits limits;
@@ -65,12 +66,12 @@ struct registration {
 struct mailbox {
     const char *address, *registration, *provider; /* registration "" with basic and none */
     enum object_grant grant;
-    const char *user;    /* who signs in; "" : the address. With a shared mailbox: the delegate */
+    const char *user;     /* who signs in; "" : the address. With a shared mailbox: the delegate */
     const char **aliases; /* own other addresses; may be sent as */
     size_t aliases_count;
     const char **shared; /* others' addresses that this sign-in holds SendAs on */
     size_t shared_count;
-    uint32_t protocols;  /* of enum object_protocol; 0: smtp, imap and pop3 */
+    uint32_t protocols;                    /* of enum object_protocol; 0: smtp, imap and pop3 */
     struct object_server smtp, imap, pop3; /* overrides */
     struct object_limits limits;           /* overrides where not 0 */
     bool is_paused;
@@ -80,23 +81,37 @@ struct app {
     const char *name;
     const char **mailboxes; /* at least one; the first is the default way out */
     size_t mailboxes_count;
-    uint32_t allow;         /* of enum object_protocol; 0: all */
-    const char **from;      /* CIDR ranges known without a sign-in */
+    uint32_t allow;    /* of enum object_protocol; 0: all */
+    const char **from; /* CIDR ranges known without a sign-in */
     size_t from_count;
-    bool only_from;         /* its password works from those ranges only */
-    bool has_password;      /* false: by address alone */
+    bool only_from;           /* its password works from those ranges only */
+    bool has_password;        /* false: by address alone */
     const char *force_sender; /* "" or an address of the mailbox: envelope and From are rewritten to it */
-    bool any_sender;        /* may use any sender; Microsoft decides (discouraged) */
+    bool any_sender;          /* may use any sender; Microsoft decides (discouraged) */
 };
 
-const char *object_kind_name(enum object_kind kind); /* "provider" */
-bool object_kind_from_name(const char *name, enum object_kind *kind);
+const char *object_kind_name(enum object_kind kind);                  /* "provider" */
+const char *object_kind_plural(enum object_kind kind);                /* "providers" */
+bool object_kind_from_name(const char *name, enum object_kind *kind); /* either form */
 
 /* Checks every field; unknown keys are refused by name. The result lives in `arena` and is a struct of that kind. The object's
  * key (name or lower-cased address) is in its first field. */
 void *object_from_json(enum object_kind kind, const json_t *json, struct arena *arena, struct fault *why);
 json_t *object_to_json(enum object_kind kind, const void *object); /* given; every field, defaults included */
 const char *object_key(enum object_kind kind, const void *object);
+/* The built-in providers, complete, ending at a NULL name. */
+extern const struct provider object_builtin_providers[];
+
+/* One row per field, groups opened ("smtp.port"), for help and the manual. False stops. */
+struct object_field {
+    const char *key, *type;
+    const char *range; /* what it may hold */
+    bool is_required, is_read_only;
+    const char *help; /* one sentence */
+};
+typedef bool object_field_fn(void *ctx, const struct object_field *field); /* all lent for the call */
+void object_each_field(enum object_kind kind, object_field_fn *each, void *ctx);
+
 /* YAML document (a provider file, or one object) to JSON; the fault has line and column. */
 json_t *object_json_from_yaml(struct bytes text, struct fault *why);
 

@@ -1,0 +1,97 @@
+/* msg/tables.c - the field tables of every message; what they hold stands in the headers. */
+#include "msg/admin_msg.h"
+#include "msg/directory_msg.h"
+#include "msg/edge_queue.h"
+#include "msg/edge_vault.h"
+#include "msg/parent_role.h"
+#include "msg/queue_relay.h"
+#include "msg/queue_vault.h"
+#include "msg/token_msg.h"
+
+/* parent_role.h */
+#define MSG_SELF struct parent_peer
+const struct msg_field parent_peer_fields[] = { MSG_ROWS(MSG_PARENT_PEER) };
+#undef MSG_SELF
+#define MSG_SELF struct parent_listener
+const struct msg_field parent_listener_fields[] = { MSG_ROWS(MSG_PARENT_LISTENER) };
+#undef MSG_SELF
+#define MSG_SELF struct parent_number
+const struct msg_field parent_number_fields[] = { MSG_ROWS(MSG_PARENT_NUMBER) };
+#undef MSG_SELF
+#define MSG_SELF struct parent_text
+const struct msg_field parent_text_fields[] = { MSG_ROWS(MSG_PARENT_TEXT) };
+#undef MSG_SELF
+#define MSG_SELF struct parent_fd
+const struct msg_field parent_fd_fields[] = { MSG_ROWS(MSG_PARENT_FD) };
+#undef MSG_SELF
+#define MSG_SELF struct parent_empty
+const struct msg_field parent_empty_fields[] = { MSG_ROWS(MSG_PARENT_EMPTY) };
+#undef MSG_SELF
+
+/* directory_msg.h */
+#define MSG_SELF struct directory_object
+const struct msg_field directory_object_fields[] = { MSG_ROWS(MSG_DIRECTORY_OBJECT) };
+#undef MSG_SELF
+#define MSG_SELF struct directory_done
+const struct msg_field directory_done_fields[] = { MSG_ROWS(MSG_DIRECTORY_DONE) };
+#undef MSG_SELF
+
+/* edge_queue.h */
+#define MSG_SELF struct submit_recipient
+const struct msg_field submit_recipient_fields[] = { MSG_ROWS(MSG_SUBMIT_RECIPIENT) };
+#undef MSG_SELF
+#define MSG_SELF struct submit
+const struct msg_field submit_fields[] = { MSG_ROWS(MSG_SUBMIT) };
+#undef MSG_SELF
+#define MSG_SELF struct submit_done
+const struct msg_field submit_done_fields[] = { MSG_ROWS(MSG_SUBMIT_DONE) };
+#undef MSG_SELF
+#define MSG_SELF struct queue_state
+const struct msg_field queue_state_fields[] = { MSG_ROWS(MSG_QUEUE_STATE) };
+#undef MSG_SELF
+
+/* edge_vault.h */
+#define MSG_SELF struct login_ask
+const struct msg_field login_ask_fields[] = { MSG_ROWS(MSG_LOGIN_ASK) };
+#undef MSG_SELF
+#define MSG_SELF struct login_answer
+const struct msg_field login_answer_fields[] = { MSG_ROWS(MSG_LOGIN_ANSWER) };
+#undef MSG_SELF
+
+/* queue_relay.h */
+#define MSG_SELF struct attempt
+const struct msg_field attempt_fields[] = { MSG_ROWS(MSG_ATTEMPT) };
+#undef MSG_SELF
+#define MSG_SELF struct attempt_result
+const struct msg_field attempt_result_fields[] = { MSG_ROWS(MSG_ATTEMPT_RESULT) };
+#undef MSG_SELF
+#define MSG_SELF struct attempt_done
+const struct msg_field attempt_done_fields[] = { MSG_ROWS(MSG_ATTEMPT_DONE) };
+#undef MSG_SELF
+
+/* queue_vault.h */
+#define MSG_SELF struct mailbox_state
+const struct msg_field mailbox_state_fields[] = { MSG_ROWS(MSG_MAILBOX_STATE) };
+#undef MSG_SELF
+
+/* token_msg.h */
+#define MSG_SELF struct token_ask
+const struct msg_field token_ask_fields[] = { MSG_ROWS(MSG_TOKEN_ASK) };
+#undef MSG_SELF
+#define MSG_SELF struct token_answer
+const struct msg_field token_answer_fields[] = { MSG_ROWS(MSG_TOKEN_ANSWER) };
+#undef MSG_SELF
+
+/* admin_msg.h */
+#define MSG_SELF struct admin_ask
+const struct msg_field admin_ask_fields[] = { MSG_ROWS(MSG_ADMIN_ASK) };
+#undef MSG_SELF
+#define MSG_SELF struct admin_answer
+const struct msg_field admin_answer_fields[] = { MSG_ROWS(MSG_ADMIN_ANSWER) };
+#undef MSG_SELF
+#define MSG_SELF struct admin_progress
+const struct msg_field admin_progress_fields[] = { MSG_ROWS(MSG_ADMIN_PROGRESS) };
+#undef MSG_SELF
+#define MSG_SELF struct admin_cancel
+const struct msg_field admin_cancel_fields[] = { MSG_ROWS(MSG_ADMIN_CANCEL) };
+#undef MSG_SELF
