@@ -26,7 +26,8 @@ struct net_range {
     uint8_t bytes[16]; /* IPv4 as ::ffff:a.b.c.d */
     unsigned bits;     /* 0..128 */
 };
-bool net_range_parse(const char *text, struct net_range *out, struct fault *why); /* "10.1.0.0/16", "::1", "192.0.2.7" */
+bool net_range_parse(const char *text, struct net_range *out,
+                     struct fault *why); /* "10.1.0.0/16", "::1", "192.0.2.7" */
 bool net_range_has(const struct net_range *r, const struct net_addr *a);
 bool net_range_has_text(const struct net_range *r, const char *host);
 
