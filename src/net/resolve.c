@@ -1,0 +1,244 @@
+/* net/resolve.c - c-ares on our loop. It sorts the addresses (RFC 6724) and reads /etc/hosts by itself. */
+#include "net/resolve.h"
+
+#include <ares.h>
+#include <assert.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/arena.h"
+
+enum {
+    ADDRESSES = 16,
+    SERVER_TIMEOUT_MS = 3000, /* of the first try; c-ares doubles it */
+    TRIES = 3,
+    TICK_MS = 500, /* how often a silent name server is looked after */
+};
+
+struct watch {
+    struct list node;
+    struct resolver *resolver;
+    int fd;
+    struct loop_io *io;
+};
+
+struct resolver {
+    struct loop *loop;
+    ares_channel channel;
+    struct list watches;
+    struct list queries;
+    struct loop_timer tick;
+    struct timespec conf_time; /* of /etc/resolv.conf when the channel was made */
+};
+
+struct resolve_query {
+    struct list node;
+    struct resolver *resolver;
+    resolved_fn *fn; /* NULL: cancelled */
+    void *ctx;
+    char *host;
+    bool is_answered;
+    struct net_addr addrs[ADDRESSES];
+    size_t count;
+    struct fault why;
+    struct loop_deferred deliver;
+};
+
+static void on_tick(void *ctx)
+{
+    struct resolver *r = ctx;
+    ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    if (!list_is_empty(&r->queries))
+        loop_timer_start(&r->tick, TICK_MS);
+}
+
+static void on_socket(void *ctx, unsigned ready)
+{
+    struct watch *w = ctx;
+    struct resolver *r = w->resolver;
+    int fd = w->fd; /* the watch may be gone within the call */
+    ares_process_fd(r->channel, ready & LOOP_READ ? fd : ARES_SOCKET_BAD, ready & LOOP_WRITE ? fd : ARES_SOCKET_BAD);
+}
+
+static struct watch *find_watch(struct resolver *r, int fd)
+{
+    LIST_EACH (node, &r->watches) {
+        struct watch *w = LIST_OF(node, struct watch, node);
+        if (w->fd == fd)
+            return w;
+    }
+    return NULL;
+}
+
+static void on_socket_state(void *ctx, ares_socket_t fd, int readable, int writable)
+{
+    struct resolver *r = ctx;
+    struct watch *w = find_watch(r, fd);
+    unsigned want = (readable ? LOOP_READ : 0) | (writable ? LOOP_WRITE : 0);
+    if (!want) { /* c-ares is about to close it */
+        if (w) {
+            list_remove(&w->node);
+            loop_io_free(w->io);
+            free(w);
+        }
+        return;
+    }
+    if (w) {
+        loop_io_want(w->io, want);
+        return;
+    }
+    w = mem_alloc(sizeof *w);
+    w->resolver = r;
+    w->fd = fd;
+    w->io = loop_io_new(r->loop, fd, want, on_socket, w);
+    list_append(&r->watches, &w->node);
+}
+
+static struct timespec conf_time(void)
+{
+    struct stat st;
+    return stat("/etc/resolv.conf", &st) == 0 ? st.st_mtim : (struct timespec){ 0 };
+}
+
+static void open_channel(struct resolver *r)
+{
+    static char lookups[] = "fb"; /* files before DNS */
+    struct ares_options options = { .timeout = SERVER_TIMEOUT_MS,
+                                    .tries = TRIES,
+                                    .lookups = lookups,
+                                    .sock_state_cb = on_socket_state,
+                                    .sock_state_cb_data = r };
+    int status = ares_init_options(&r->channel, &options,
+                                   ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB);
+    assert(status == ARES_SUCCESS);
+    r->conf_time = conf_time();
+}
+
+struct resolver *resolver_new(struct loop *l)
+{
+    static bool is_library_up;
+    if (!is_library_up)
+        is_library_up = ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS;
+    struct resolver *r = mem_alloc(sizeof *r);
+    r->loop = l;
+    list_init(&r->watches);
+    list_init(&r->queries);
+    loop_timer_init(&r->tick, l, on_tick, r);
+    open_channel(r);
+    return r;
+}
+
+/* A laptop or container gets other name servers while the daemon runs; c-ares of this age reads the file only once. */
+static void renew_channel(struct resolver *r)
+{
+    struct timespec now = conf_time();
+    if (!list_is_empty(&r->queries) || (now.tv_sec == r->conf_time.tv_sec && now.tv_nsec == r->conf_time.tv_nsec))
+        return;
+    ares_destroy(r->channel);
+    open_channel(r);
+}
+
+static void query_free(struct resolve_query *q)
+{
+    list_remove(&q->node);
+    loop_undefer(&q->deliver);
+    free(q->host);
+    free(q);
+}
+
+void resolver_free(struct resolver *r)
+{
+    if (!r)
+        return;
+    LIST_EACH (node, &r->queries)
+        LIST_OF(node, struct resolve_query, node)->fn = NULL;
+    ares_destroy(r->channel); /* answers every query that is under way */
+    while (!list_is_empty(&r->queries))
+        query_free(LIST_OF(r->queries.next, struct resolve_query, node));
+    loop_timer_stop(&r->tick);
+    free(r);
+}
+
+static void deliver(void *ctx)
+{
+    struct resolve_query *q = ctx;
+    resolved_fn *fn = q->fn;
+    q->fn = NULL;
+    if (fn)
+        fn(q->ctx, q->addrs, q->count, q->count ? NULL : &q->why);
+    query_free(q);
+}
+
+static void keep_addresses(struct resolve_query *q, const struct ares_addrinfo *info)
+{
+    for (const struct ares_addrinfo_node *n = info->nodes; n && q->count < ADDRESSES; n = n->ai_next) {
+        struct net_addr *a = &q->addrs[q->count];
+        if (n->ai_addrlen > sizeof a->storage)
+            continue;
+        memcpy(&a->storage, n->ai_addr, n->ai_addrlen);
+        a->size = n->ai_addrlen;
+        q->count++;
+    }
+}
+
+static const char *failure_text(int status)
+{
+    switch (status) {
+    case ARES_ENOTFOUND:
+        return "there is no such name";
+    case ARES_ENODATA:
+        return "the name has no address";
+    case ARES_ETIMEOUT:
+        return "no name server answered in time";
+    case ARES_ECONNREFUSED:
+        return "no name server can be reached (see /etc/resolv.conf)";
+    default:
+        return ares_strerror(status);
+    }
+}
+
+static void on_answer(void *ctx, int status, int timeouts, struct ares_addrinfo *info)
+{
+    struct resolve_query *q = ctx;
+    q->is_answered = true;
+    if (info) {
+        keep_addresses(q, info);
+        ares_freeaddrinfo(info);
+    }
+    if (q->count == 0)
+        fault_set(&q->why, FAULT_RETRY, "dns.failed", "look-up of %s: %s", q->host,
+                  failure_text(status == ARES_SUCCESS ? ARES_ENODATA : status));
+    loop_defer(q->resolver->loop, &q->deliver);
+}
+
+struct resolve_query *resolve_start(struct resolver *r, const char *host, uint16_t port, resolved_fn *fn, void *ctx)
+{
+    struct resolve_query *q = mem_alloc(sizeof *q);
+    struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+    char service[8];
+    renew_channel(r);
+    q->resolver = r;
+    q->fn = fn;
+    q->ctx = ctx;
+    q->host = mem_strdup(host);
+    loop_deferred_init(&q->deliver, deliver, q);
+    list_append(&r->queries, &q->node);
+    snprintf(service, sizeof service, "%u", (unsigned)port);
+    hints.ai_flags = ARES_AI_NUMERICSERV;
+    ares_getaddrinfo(r->channel, host, service, &hints, on_answer, q);
+    if (!q->is_answered && !loop_timer_is_running(&r->tick))
+        loop_timer_start(&r->tick, TICK_MS);
+    return q;
+}
+
+void resolve_cancel(struct resolve_query *q)
+{
+    if (!q)
+        return;
+    q->fn = NULL;
+    if (q->is_answered)
+        query_free(q);
+}
