@@ -26,14 +26,15 @@ struct conn_events {
 };
 
 struct conn_limits {
-    size_t in_limit;          /* bytes kept while the owner does not use them; default 64 KiB */
-    size_t out_limit;         /* bytes kept while the peer does not read; default 256 KiB */
-    int64_t idle_ms;          /* no byte either way: closed with FAULT_RETRY; 0: never */
-    int64_t connect_ms;       /* resolve, connect and TLS handshake together; default 30 s */
+    size_t in_limit;    /* bytes kept while the owner does not use them; default 64 KiB */
+    size_t out_limit;   /* bytes kept while the peer does not read; default 256 KiB */
+    int64_t idle_ms;    /* no byte either way: closed with FAULT_RETRY; 0: never */
+    int64_t connect_ms; /* resolve, connect and TLS handshake together; default 30 s */
 };
 
 /* `fd` taken. Starts reading at once (at the next turn). */
-struct conn *conn_accept(struct loop *l, int fd, const struct conn_limits *limits, const struct conn_events *events, void *ctx);
+struct conn *conn_accept(struct loop *l, int fd, const struct conn_limits *limits, const struct conn_events *events,
+                         void *ctx);
 /* Tries the addresses in turn. `tls` not NULL: implicit TLS, host verified against the certificate. The fault's text names
  * host, port, step (resolve, connect, TLS) and reason; the wrong certificate is FAULT_HOLD with id "tls.certificate". */
 struct conn *conn_dial(struct loop *l, struct resolver *r, const char *host, uint16_t port, struct tls_context *tls,

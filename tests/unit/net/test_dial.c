@@ -1,0 +1,377 @@
+/* Dialling, TLS in both forms, and look-ups: what succeeds, and how each failure is sorted and said. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "certificates.h"
+#include "ends.h"
+#include "net/conn.h"
+#include "net/listen.h"
+
+enum { HOUR = 3600 };
+
+static struct test_pem authority, stranger, good, wrong_name, expired, early, unknown;
+static struct tls_context *trusting;
+
+/* What the accepting side does. */
+struct server {
+    struct listener *listener;
+    struct net_addr at;
+    struct tls_context *tls; /* implicit; NULL: plain */
+    const char *greeting;    /* in plain text */
+    struct test_end end;
+    int raw; /* of a server that says nothing */
+    bool is_mute;
+};
+
+struct scene {
+    struct loop *loop;
+    struct resolver *resolver;
+    struct server server;
+    struct test_end client;
+};
+
+static struct tls_context *server_context(const struct test_pem *p)
+{
+    struct fault why;
+    struct tls_context *c = tls_server_new(buf_bytes(&p->certificate), buf_bytes(&p->key), &why);
+    assert_non_null(c);
+    return c;
+}
+
+static int make_all(void **state)
+{
+    struct fault why;
+    test_authority(&authority);
+    test_authority(&stranger);
+    test_certificate(&authority, "DNS:localhost,IP:127.0.0.1", -HOUR, HOUR, &good);
+    test_certificate(&authority, "DNS:other.example,IP:192.0.2.1", -HOUR, HOUR, &wrong_name);
+    test_certificate(&authority, "DNS:localhost,IP:127.0.0.1", -2 * HOUR, -HOUR, &expired);
+    test_certificate(&authority, "DNS:localhost,IP:127.0.0.1", HOUR, 2 * HOUR, &early);
+    test_certificate(&stranger, "DNS:localhost,IP:127.0.0.1", -HOUR, HOUR, &unknown);
+    trusting = tls_client_new(buf_bytes(&authority.certificate), &why);
+    return trusting ? 0 : -1;
+}
+
+static int drop_all(void **state)
+{
+    struct test_pem *all[] = { &authority, &stranger, &good, &wrong_name, &expired, &early, &unknown };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        test_pem_fini(all[i]);
+    tls_context_free(trusting);
+    return 0;
+}
+
+static void on_accepted(void *ctx, int fd, const struct net_addr *peer)
+{
+    struct server *s = ctx;
+    if (s->is_mute) {
+        s->raw = fd;
+        return;
+    }
+    s->end.conn = conn_accept(s->end.loop, fd, NULL, &test_end_events, &s->end);
+    if (s->tls)
+        conn_start_tls_server(s->end.conn, s->tls);
+    else if (s->greeting)
+        conn_write(s->end.conn, bytes_of(s->greeting));
+}
+
+static void open_scene_on(struct scene *s, struct loop *l)
+{
+    struct fault why;
+    *s = (struct scene){ .loop = l, .server.raw = -1 };
+    s->resolver = resolver_new(l);
+    test_end_init(&s->client, l);
+    test_end_init(&s->server.end, l);
+    assert_true(net_addr_parse("127.0.0.1:0", &s->server.at, NULL));
+    int fd = net_listen_open(&s->server.at, 8, &why);
+    s->server.at.size = sizeof s->server.at.storage;
+    getsockname(fd, (struct sockaddr *)&s->server.at.storage, &s->server.at.size);
+    s->server.listener = listener_new(l, fd, on_accepted, &s->server);
+}
+
+static void open_scene(struct scene *s)
+{
+    open_scene_on(s, loop_new());
+}
+
+static void close_scene(struct scene *s)
+{
+    test_end_fini(&s->client);
+    test_end_fini(&s->server.end);
+    tls_context_free(s->server.tls);
+    listener_free(s->server.listener);
+    if (s->server.raw >= 0)
+        close(s->server.raw);
+    resolver_free(s->resolver);
+    loop_free(s->loop);
+}
+
+static void dial(struct scene *s, const char *host, struct tls_context *tls, const struct conn_limits *limits)
+{
+    s->client.conn = conn_dial(s->loop, s->resolver, host, net_addr_port(&s->server.at), tls, limits, &test_end_events,
+                               &s->client);
+}
+
+static void plain_text_arrives(void **state)
+{
+    struct scene s;
+    open_scene(&s);
+    s.server.greeting = "220 hello";
+    dial(&s, "127.0.0.1", NULL, NULL);
+    assert_int_equal(s.client.ready, 0); /* never inside the call */
+    TEST_UNTIL(s.loop, s.client.got.size == 9);
+    assert_int_equal(s.client.ready, 1);
+    close_scene(&s);
+}
+
+static void a_name_is_looked_up(void **state)
+{
+    struct scene s;
+    open_scene(&s);
+    s.server.greeting = "220 hello";
+    dial(&s, "localhost", NULL, NULL);
+    TEST_UNTIL(s.loop, s.client.got.size == 9 || s.client.closed);
+    assert_int_equal(s.client.closed, 0); /* ::1 refuses, so the next address was tried */
+    close_scene(&s);
+}
+
+static void implicit_tls_carries_bytes(void **state)
+{
+    static const char *const hosts[] = { "127.0.0.1", "localhost" };
+    for (size_t i = 0; i < 2; i++) {
+        struct scene s;
+        open_scene(&s);
+        s.server.tls = server_context(&good);
+        dial(&s, hosts[i], trusting, NULL);
+        TEST_UNTIL(s.loop, s.client.ready && s.server.end.ready);
+        assert_true(conn_is_tls(s.client.conn));
+        assert_memory_equal(conn_tls_text(s.client.conn), "TLSv1.", 6);
+        size_t size = 150000;
+        uint8_t *big = calloc(1, size);
+        assert_true(conn_write(s.server.end.conn, (struct bytes){ big, size }));
+        assert_true(conn_write(s.client.conn, BYTES_LIT("ping")));
+        TEST_UNTIL(s.loop, s.client.got.size == size && s.server.end.got.size == 4);
+        conn_finish(s.server.end.conn, 1000);
+        TEST_UNTIL(s.loop, s.client.closed);
+        assert_false(s.client.has_why);
+        free(big);
+        close_scene(&s);
+    }
+}
+
+static void tls_input_waits_while_its_owner_pauses(void **state)
+{
+    struct scene s;
+    open_scene(&s);
+    s.server.tls = server_context(&good);
+    dial(&s, "localhost", trusting, &(struct conn_limits){ .in_limit = 1000 });
+    TEST_UNTIL(s.loop, s.client.ready && s.server.end.ready);
+    uint8_t big[50000] = { 7 };
+    s.client.takes = 0;
+    assert_true(conn_write(s.server.end.conn, (struct bytes){ big, sizeof big }));
+    for (int i = 0; i < 20; i++)
+        loop_turn(s.loop, 1);
+    assert_int_equal(s.client.got.size, 0);
+    s.client.takes = SIZE_MAX;
+    conn_resume(s.client.conn);
+    TEST_UNTIL(s.loop, s.client.got.size == sizeof big);
+    close_scene(&s);
+}
+
+static void bad_certificates_hold_for_a_person(void **state)
+{
+    const struct {
+        const struct test_pem *shows;
+        const char *host, *says;
+    } cases[] = {
+        { &wrong_name, "localhost", "mismatch" },  { &wrong_name, "127.0.0.1", "mismatch" },
+        { &expired, "localhost", "expired" },      { &early, "localhost", "not yet valid" },
+        { &unknown, "localhost", "local issuer" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct scene s;
+        open_scene(&s);
+        s.server.tls = server_context(cases[i].shows);
+        dial(&s, cases[i].host, trusting, NULL);
+        TEST_UNTIL(s.loop, s.client.closed);
+        assert_int_equal(s.client.ready, 0);
+        assert_int_equal(s.client.why.kind, FAULT_HOLD);
+        assert_string_equal(s.client.why.id, "tls.certificate");
+        if (!strstr(s.client.why.text, cases[i].says) || !strstr(s.client.why.text, cases[i].host))
+            fail_msg("case %zu says: %s", i, s.client.why.text);
+        TEST_UNTIL(s.loop, s.server.end.closed);
+        assert_string_equal(s.server.end.why.id, "tls.failed");
+        close_scene(&s);
+    }
+}
+
+static void a_server_that_speaks_plain_text_is_called_so(void **state)
+{
+    struct scene s;
+    open_scene(&s);
+    s.server.greeting = "220 mail.example ESMTP\r\n";
+    dial(&s, "localhost", trusting, NULL);
+    TEST_UNTIL(s.loop, s.client.closed);
+    assert_int_equal(s.client.why.kind, FAULT_RETRY);
+    assert_string_equal(s.client.why.id, "tls.failed");
+    assert_non_null(strstr(s.client.why.text, "does not speak TLS here"));
+    close_scene(&s);
+}
+
+static void a_client_that_speaks_plain_text_is_called_so(void **state)
+{
+    struct scene s;
+    open_scene(&s);
+    s.server.tls = server_context(&good);
+    dial(&s, "localhost", NULL, NULL);
+    TEST_UNTIL(s.loop, s.client.ready);
+    conn_write(s.client.conn, BYTES_LIT("EHLO client.example\r\n"));
+    TEST_UNTIL(s.loop, s.server.end.closed);
+    assert_non_null(strstr(s.server.end.why.text, "expects TLS from the first byte"));
+    close_scene(&s);
+}
+
+static void a_mute_server_ends_in_time(void **state)
+{
+    struct scene s;
+    open_scene_on(&s, loop_new_virtual(0));
+    s.server.is_mute = true;
+    dial(&s, "127.0.0.1", trusting, &(struct conn_limits){ .connect_ms = 10000 });
+    TEST_UNTIL(s.loop, s.server.raw >= 0);
+    for (int i = 0; i < 10; i++)
+        loop_turn(s.loop, 1);
+    loop_advance(s.loop, 10001);
+    assert_int_equal(s.client.closed, 1);
+    assert_string_equal(s.client.why.id, "tls.failed");
+    assert_non_null(strstr(s.client.why.text, "in time"));
+    close_scene(&s);
+}
+
+static void a_refused_port_is_said(void **state)
+{
+    struct scene s;
+    open_scene(&s);
+    listener_free(s.server.listener);
+    s.server.listener = NULL;
+    loop_turn(s.loop, 0);
+    dial(&s, "127.0.0.1", NULL, NULL);
+    TEST_UNTIL(s.loop, s.client.closed);
+    assert_int_equal(s.client.why.kind, FAULT_RETRY);
+    assert_string_equal(s.client.why.id, "net.connect");
+    assert_non_null(strstr(s.client.why.text, "127.0.0.1"));
+    assert_non_null(strstr(s.client.why.text, "refused"));
+    s.server.listener = NULL;
+    close_scene(&s);
+}
+
+static void an_unknown_name_is_said(void **state)
+{
+    struct scene s;
+    open_scene(&s);
+    dial(&s, "no-such-host.invalid", NULL, &(struct conn_limits){ .connect_ms = 2000 });
+    TEST_UNTIL(s.loop, s.client.closed);
+    assert_int_equal(s.client.why.kind, FAULT_RETRY);
+    assert_string_equal(s.client.why.id, "dns.failed");
+    assert_non_null(strstr(s.client.why.text, "no-such-host.invalid"));
+    close_scene(&s);
+}
+
+static void a_dial_can_be_given_up(void **state)
+{
+    struct scene s;
+    open_scene(&s);
+    dial(&s, "localhost", NULL, NULL);
+    conn_free(s.client.conn);
+    dial(&s, "no-such-host.invalid", NULL, NULL);
+    loop_turn(s.loop, 0);
+    conn_free(s.client.conn);
+    s.client.conn = NULL;
+    for (int i = 0; i < 5; i++)
+        loop_turn(s.loop, 1);
+    assert_int_equal(s.client.closed, 0);
+    close_scene(&s);
+}
+
+/* -- STARTTLS -- */
+
+static struct tls_context *starttls_context;
+
+static void starttls_data(struct test_end *e)
+{
+    if (bytes_equal(buf_bytes(&e->got), BYTES_LIT("STARTTLS\r\n"))) {
+        conn_write(e->conn, BYTES_LIT("220 go\r\n"));
+        conn_start_tls_server(e->conn, starttls_context);
+    }
+}
+
+static void client_starttls_data(struct test_end *e)
+{
+    if (e->got.size == 8)
+        conn_start_tls_client(e->conn, trusting, "localhost");
+}
+
+static void starttls_switches_both(void **state)
+{
+    struct scene s;
+    open_scene(&s);
+    starttls_context = server_context(&good);
+    s.server.end.on_data = starttls_data;
+    s.client.on_data = client_starttls_data;
+    dial(&s, "localhost", NULL, NULL);
+    TEST_UNTIL(s.loop, s.client.ready);
+    conn_write(s.client.conn, BYTES_LIT("STARTTLS\r\n"));
+    TEST_UNTIL(s.loop, s.client.ready == 2 && s.server.end.ready == 1);
+    conn_write(s.client.conn, BYTES_LIT("EHLO\r\n"));
+    conn_write(s.server.end.conn, BYTES_LIT("250\r\n"));
+    TEST_UNTIL(s.loop, s.server.end.got.size == 16 && s.client.got.size == 13);
+    tls_context_free(starttls_context); /* connections keep theirs */
+    conn_write(s.client.conn, BYTES_LIT("NOOP\r\n"));
+    TEST_UNTIL(s.loop, s.server.end.got.size == 22);
+    close_scene(&s);
+}
+
+static void plain_text_behind_starttls_is_an_attack(void **state)
+{
+    struct scene s;
+    open_scene(&s);
+    starttls_context = server_context(&good);
+    s.server.end.on_data = starttls_data;
+    s.server.end.takes = 10; /* as an engine does that stops after the line */
+    dial(&s, "localhost", NULL, NULL);
+    TEST_UNTIL(s.loop, s.client.ready);
+    conn_write(s.client.conn, BYTES_LIT("STARTTLS\r\nMAIL FROM:<evil@example>\r\n"));
+    TEST_UNTIL(s.loop, s.server.end.closed);
+    assert_string_equal(s.server.end.why.id, "tls.injection");
+    assert_string_equal(buf_str(&s.server.end.got), "STARTTLS\r\n");
+    tls_context_free(starttls_context);
+    close_scene(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plain_text_arrives),
+        cmocka_unit_test(a_name_is_looked_up),
+        cmocka_unit_test(implicit_tls_carries_bytes),
+        cmocka_unit_test(tls_input_waits_while_its_owner_pauses),
+        cmocka_unit_test(bad_certificates_hold_for_a_person),
+        cmocka_unit_test(a_server_that_speaks_plain_text_is_called_so),
+        cmocka_unit_test(a_client_that_speaks_plain_text_is_called_so),
+        cmocka_unit_test(a_mute_server_ends_in_time),
+        cmocka_unit_test(a_refused_port_is_said),
+        cmocka_unit_test(an_unknown_name_is_said),
+        cmocka_unit_test(a_dial_can_be_given_up),
+        cmocka_unit_test(starttls_switches_both),
+        cmocka_unit_test(plain_text_behind_starttls_is_an_attack),
+    };
+    return cmocka_run_group_tests(tests, make_all, drop_all);
+}
