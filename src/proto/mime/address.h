@@ -15,7 +15,8 @@
 struct mime_address {
     struct bytes phrase;  /* display name as written: quotes, encoded words and folds kept; a view; empty: none */
     struct bytes comment; /* "(Joe)", for the old form "joe@example.org (Joe)"; a view; empty: none */
-    const char *address;  /* local@domain without comments, folds and needless quotes; "local" where no domain was given */
+    const char
+        *address; /* local@domain without comments, folds and needless quotes; "local" where no domain was given */
 };
 
 struct mime_addresses {

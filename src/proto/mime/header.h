@@ -19,7 +19,7 @@ struct mime_header {
     unsigned from_fields;       /* 1 in a well-formed message */
     bool is_from_readable;      /* false: a From field stands there that can't be read; from_trouble says why */
     struct fault from_trouble;
-    const char *sender;         /* address, "" if missing or unreadable */
+    const char *sender; /* address, "" if missing or unreadable */
     unsigned sender_fields;
     const char *message_id;     /* "<...>" as written, "" if missing */
     const char *subject;        /* as written, unfolded, cut at 998 octets; "" if missing */

@@ -26,8 +26,8 @@ struct mime_rewrite_plan {
 typedef bool mime_write_fn(void *ctx, struct bytes out /* lent for the call */);
 
 /* The plan and its texts are lent until mime_rewrite_end(). */
-struct mime_rewrite *mime_rewrite_new(struct arena *arena /* lent */, const struct mime_rewrite_plan *plan, mime_write_fn *write,
-                                      void *ctx);
+struct mime_rewrite *mime_rewrite_new(struct arena *arena /* lent */, const struct mime_rewrite_plan *plan,
+                                      mime_write_fn *write, void *ctx);
 /* Refuses (REJECT) a header section over MIME_HEADER_LIMIT. */
 bool mime_rewrite_feed(struct mime_rewrite *r, struct bytes in, struct fault *why);
 bool mime_rewrite_end(struct mime_rewrite *r, struct fault *why);

@@ -10,11 +10,17 @@
 struct smtp_client;
 
 enum smtp_client_tls { SMTP_CLIENT_NO_TLS, SMTP_CLIENT_STARTTLS, SMTP_CLIENT_IMPLICIT };
-enum smtp_client_sasl { SMTP_CLIENT_NO_AUTH, SMTP_CLIENT_XOAUTH2, SMTP_CLIENT_OAUTHBEARER, SMTP_CLIENT_PLAIN, SMTP_CLIENT_LOGIN };
+enum smtp_client_sasl {
+    SMTP_CLIENT_NO_AUTH,
+    SMTP_CLIENT_XOAUTH2,
+    SMTP_CLIENT_OAUTHBEARER,
+    SMTP_CLIENT_PLAIN,
+    SMTP_CLIENT_LOGIN
+};
 
 struct smtp_client_options {
-    const char *helo;  /* our host name */
-    const char *host;  /* theirs, for OAUTHBEARER */
+    const char *helo; /* our host name */
+    const char *host; /* theirs, for OAUTHBEARER */
     uint16_t port;
     enum smtp_client_tls tls;
     enum smtp_client_sasl sasl;
@@ -57,7 +63,8 @@ struct smtp_client_host {
 };
 
 /* The host is copied. The client is not to be freed inside a callback: end of turn. */
-struct smtp_client *smtp_client_new(const struct smtp_client_options *options /* lent */, const struct smtp_client_host *host, void *ctx);
+struct smtp_client *smtp_client_new(const struct smtp_client_options *options /* lent */,
+                                    const struct smtp_client_host *host, void *ctx);
 void smtp_client_free(struct smtp_client *c);
 /* Uses everything. Reply lines over 2,000 octets or 200 lines a reply are a breach of protocol. */
 void smtp_client_feed(struct smtp_client *c, struct bytes in);
@@ -67,7 +74,8 @@ const struct smtp_client_caps *smtp_client_caps(const struct smtp_client *c);
 /* In state ready. The envelope is lent until `ready`, `failed` or free. What the server can't carry (8-bit, SMTPUTF8, size) must be
  * decided before, from caps. DSN parameters are sent if offered. */
 void smtp_client_mail(struct smtp_client *c, const struct smtp_envelope *env);
-void smtp_client_body(struct smtp_client *c, struct bytes chunk); /* clear bytes with CRLF line ends; dots are stuffed here */
+void smtp_client_body(struct smtp_client *c,
+                      struct bytes chunk);        /* clear bytes with CRLF line ends; dots are stuffed here */
 void smtp_client_body_end(struct smtp_client *c); /* adds a missing final CRLF, then the dot */
 void smtp_client_quit(struct smtp_client *c);
 /* The step, for faults when a connection is lost: connect, starttls, auth, mail, rcpt, data, body, idle. */

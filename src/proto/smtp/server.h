@@ -39,7 +39,7 @@ struct smtp_envelope {
     size_t recipients_count;
 };
 
-/* xtext (RFC 3461 4) to clear bytes, for people's eyes and for DSNs. False: not xtext, or over out_size with its NUL. */
+/* xtext (RFC 3461 4) to clear bytes, for DSNs; control characters become '?'. False: not xtext, or over out_size with its NUL. */
 bool smtp_xtext_decode(const char *xtext, char *out, size_t out_size);
 
 /* How a command was decided. code 0: accept with the engine's own text. */
@@ -54,7 +54,8 @@ enum smtp_protocol_state { SMTP_PLAIN, SMTP_TLS };
 struct smtp_server_policy {
     const char *hostname;
     bool offers_starttls, offers_auth, needs_auth, needs_tls_for_auth;
-    uint64_t size_limit;     /* announced with SIZE; 0: none. As much again is swallowed before a sender that ignores it is cut off */
+    uint64_t
+        size_limit; /* announced with SIZE; 0: none. As much again is swallowed before a sender that ignores it is cut off */
     size_t recipients_limit; /* more get 452 4.5.3 */
     unsigned errors_limit;   /* so many refused commands end the session with 421; 0: never */
 };
@@ -76,8 +77,8 @@ struct smtp_server_host {
     /* The message arrived to its end (is_whole): answer with smtp_server_decided(); code 0 means stored, `text` becomes
      * "250 2.0.0 {text}". Not is_whole: too large, malformed (bare CR or LF, NUL), or the session ended; the engine refuses by itself. */
     void (*data_end)(void *ctx, const struct smtp_envelope *env, bool is_whole);
-    void (*reset)(void *ctx);   /* RSET, EHLO, end of transaction: drop what belongs to it */
-    void (*quit)(void *ctx);    /* 221 or 421 was sent: finish the connection */
+    void (*reset)(void *ctx);              /* RSET, EHLO, end of transaction: drop what belongs to it */
+    void (*quit)(void *ctx);               /* 221 or 421 was sent: finish the connection */
     void (*pause)(void *ctx, uint32_t ms); /* tarpit wish: call smtp_server_resume() after that long; may be NULL */
     /* Worth a line in the log and a finding: TLS or HTTP on a plain SMTP port, smuggled ends of data, bare line ends, a size over the
      * limit, too many errors. Never holds a secret. May be NULL. */
@@ -85,10 +86,11 @@ struct smtp_server_host {
 };
 
 /* The host is copied. The server is not to be freed inside a callback: end of turn. */
-struct smtp_server *smtp_server_new(const struct smtp_server_policy *policy /* lent */, const struct smtp_server_host *host, void *ctx);
+struct smtp_server *smtp_server_new(const struct smtp_server_policy *policy /* lent */,
+                                    const struct smtp_server_host *host, void *ctx);
 void smtp_server_free(struct smtp_server *s); /* takes NULL */
 void smtp_server_greet(struct smtp_server *s);
-void smtp_server_set_secure(struct smtp_server *s); /* implicit TLS, before greet */
+void smtp_server_set_secure(struct smtp_server *s);  /* implicit TLS, before greet */
 void smtp_server_set_trusted(struct smtp_server *s); /* known by its address: no AUTH needed */
 /* Returns the bytes used; less than given while waiting for a decision. Feed the rest again after the decision (conn_resume). */
 size_t smtp_server_feed(struct smtp_server *s, struct bytes in);
@@ -100,7 +102,8 @@ void smtp_server_resume(struct smtp_server *s);
 /* Shutting down, idle, or overloaded: says 421 with this text and calls quit. */
 void smtp_server_close(struct smtp_server *s, const char *enhanced, const char *text);
 const char *smtp_server_helo(const struct smtp_server *s); /* as the client named itself */
-const char *smtp_server_protocol(const struct smtp_server *s); /* "ESMTPSA", "UTF8SMTPS" (RFC 3848, 6531), for Received */
+const char *
+smtp_server_protocol(const struct smtp_server *s); /* "ESMTPSA", "UTF8SMTPS" (RFC 3848, 6531), for Received */
 const char *smtp_server_state_name(const struct smtp_server *s); /* "ready", "data", ...; for logs */
 
 #endif
