@@ -18,28 +18,27 @@ struct conf_listener {
     const char *address;
     enum conf_tls tls;
     const char *certificate, *key; /* PEM files; needed unless tls is none */
-    bool require_auth; /* default true: an app or a known address range. There is no open listener */
-    bool auth_without_tls; /* default: only on loopback addresses, or where tls is none */
-    const char *mode;  /* "queue" (default) or "through" */
-    unsigned line;     /* in the file, for faults */
+    bool auth_without_tls;         /* default: only on loopback addresses, or where tls is none */
+    const char *mode;              /* "queue"; "through" later */
+    unsigned line, column;         /* in the file, for faults; 0: a default */
 };
 
 struct conf {
-    const char *file;     /* where it was read from; "" : built-in defaults */
-    const char *state;    /* directory */
-    const char *store;    /* "sqlite" */
-    const char *hostname; /* for greetings, Received and Message-ID; default: the system's */
+    const char *file;         /* where it was read from; "" : built-in defaults */
+    const char *state;        /* directory */
+    const char *store;        /* "sqlite" */
+    const char *hostname;     /* for greetings, Received and Message-ID; default: the system's */
     const char *user, *group; /* roles change to these when started as root; default postern */
     struct conf_listener *listeners;
     size_t listeners_count;
     struct {
-        const char *socket; /* default {state}/admin.sock */
-        const char *group;  /* who may use the commands; "" : the user of the daemon */
+        const char *socket;               /* default {state}/admin.sock */
+        const char *group;                /* who may use the commands; "" : the user of the daemon */
         const char *address, *public_url; /* the console; later */
     } console;
     struct {
-        const char *level;   /* error, warn, info, debug */
-        const char *events;  /* default {state}/events.jsonl */
+        const char *level;    /* error, warn, info, debug */
+        const char *events;   /* default {state}/events.jsonl */
         uint64_t events_size; /* rotate past this, keep one older file; default 64M */
         bool is_stderr;
     } log;
@@ -54,47 +53,54 @@ struct conf {
         const char *proxy;         /* "" : environment */
     } token;
     struct {
-        uint64_t lifetime_s;      /* default 5d */
-        uint64_t bounce_lifetime_s; /* default 1d */
-        uint64_t delay_notice_s;  /* default 4h; 0: none */
+        uint64_t lifetime_s;                 /* default 5d */
+        uint64_t bounce_lifetime_s;          /* default 1d */
+        uint64_t delay_notice_s;             /* default 4h; 0: none */
         uint64_t retry_first_s, retry_max_s; /* default 1m, 1h; doubled with jitter between */
-        uint64_t history_s;       /* finished messages are remembered (without body); default 7d */
-        uint64_t free_space_min;  /* below this the queue closes; default 128M */
-        uint64_t commit_wait_us;  /* gather commits a little longer; default 0 */
+        uint64_t history_s;                  /* finished messages are remembered (without body); default 7d */
+        uint64_t free_space_min;             /* below this the queue closes; default 128M */
+        uint64_t commit_wait_us;             /* gather commits a little longer; default 0 */
     } queue;
     struct {
-        uint64_t message_size;    /* default 150M; the provider's own limit also holds */
-        uint32_t recipients;      /* per message from an app; default 1000 */
-        uint32_t sessions, sessions_per_host;     /* all edges together: 4000; 200 */
-        uint64_t session_idle_s;  /* default 5m */
-        uint64_t data_idle_s;     /* default 10m */
-        uint32_t errors_per_session; /* then 421; default 20 */
-        uint32_t edges;           /* 0: one per core */
-        uint64_t header_size;     /* default 256K */
+        uint64_t message_size;                /* default 150M; the provider's own limit also holds */
+        uint32_t recipients;                  /* per message from an app; default 1000 */
+        uint32_t sessions, sessions_per_host; /* all edges together: 4000; 200 */
+        uint64_t session_idle_s;              /* default 5m */
+        uint64_t data_idle_s;                 /* default 10m */
+        uint32_t errors_per_session;          /* then 421; default 20 */
+        uint32_t edges;                       /* 0: one per core */
+        uint64_t header_size;                 /* default 256K */
     } limits;
     struct {
-        const char *mailbox; /* the way out for `postern sendmail` when no mailbox has the sender's address; "" : the only one */
-        const char *drop;    /* default {state}/drop */
+        const char *
+            mailbox; /* the way out for `postern sendmail` when no mailbox has the sender's address; "" : the only one */
+        const char *drop; /* default {state}/drop */
     } sendmail;
 };
 
 /* Reads `path`, or finds the file: POSTERN_CONFIG, else /etc/postern/postern.yaml if it is there, else built-in defaults.
- * Every mistake is reported through `each` (may be NULL); false if there was one; the first is in `why`. */
+ * Every mistake is reported through `each` (may be NULL); false if there was one; the first is in `why`.
+ * Paths in a file are resolved against its folder, so `file` is best given absolute; conf_load() makes it so.
+ * Without a file the state directory is /var/lib/postern for root, else $XDG_STATE_HOME/postern or ~/.local/state/postern, and the
+ * one listener is SMTP on 127.0.0.1:2525 without TLS. */
 typedef void conf_mistake_fn(void *ctx, const struct fault *mistake);
-bool conf_load(const char *path, struct arena *arena, struct conf *out, conf_mistake_fn *each, void *ctx, struct fault *why);
-bool conf_parse(struct bytes yaml, const char *file, struct arena *arena, struct conf *out, conf_mistake_fn *each, void *ctx,
-                struct fault *why);
+bool conf_load(const char *path, struct arena *arena, struct conf *out, conf_mistake_fn *each, void *ctx,
+               struct fault *why);
+bool conf_parse(struct bytes yaml, const char *file, struct arena *arena, struct conf *out, conf_mistake_fn *each,
+                void *ctx, struct fault *why);
 /* What differs and can't be changed while running ("state"), as a fault; true when a reload may go on. */
 bool conf_may_reload(const struct conf *now, const struct conf *next, struct fault *why);
 json_t *conf_to_json(const struct conf *c); /* given */
 
 /* One row per setting, for the manual and --help. */
 struct conf_setting {
-    const char *name; /* "queue.lifetime" */
-    const char *type, *range, *initial;
+    const char *name;    /* "queue.lifetime"; "listeners.tls" is one of each listener */
+    const char *type;    /* "duration" */
+    const char *range;   /* "1m..30d", "none, starttls, implicit", or "" */
+    const char *initial; /* as it would stand in the file; {state} is the state directory */
     bool is_reloadable;
     const char *text; /* one sentence */
 };
-const struct conf_setting *conf_settings(size_t *count);
+bool conf_setting_at(size_t index, struct conf_setting *out); /* false past the end */
 
 #endif

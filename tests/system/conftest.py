@@ -6,6 +6,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import harness  # noqa: E402  (found through the line above)
+import peers  # noqa: E402
 
 
 @pytest.fixture
@@ -37,3 +38,36 @@ def pytest_collection_modifyitems(items):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than ten seconds")
+
+
+@pytest.fixture
+def certificates(world):
+    return peers.Certificates(world)
+
+
+@pytest.fixture
+def identity():
+    i = peers.Identity(harness.Tenant.MAILBOX)
+    yield i
+    i.close()
+
+
+@pytest.fixture
+def sink():
+    s = peers.Sink()
+    yield s
+    s.close()
+
+
+@pytest.fixture
+def dovecot(world, certificates, identity, sink):
+    """Dovecot's submission service, XOAUTH2 and OAUTHBEARER only, relaying to the sink."""
+    return peers.Dovecot(world, certificates, identity, sink.port)
+
+
+@pytest.fixture
+def postfix(world, certificates, sink):
+    """Postfix with SASL PLAIN and LOGIN for user shop, password secret, relaying to the sink."""
+    p = peers.Postfix(world, certificates, sink.port, peers.DovecotSasl(world, "shop", "secret").socket)
+    yield p
+    p.close()

@@ -1,0 +1,132 @@
+/* conf/schema.c - every setting of the configuration file. To add one: a member in conf/conf.h and a row here. */
+#include "conf/schema.h"
+
+#include <stddef.h>
+
+#define AT(member) offsetof(struct conf, member)
+#define LISTENER_AT(member) offsetof(struct conf_listener, member)
+#define RELOADABLE true
+#define FIXED false
+
+const struct conf_row conf_rows[] = {
+    { "state", CONF_PATH, AT(state), "", "", FIXED,
+      "Directory of the queue, the sealed secrets and the admin socket." },
+    { "store", CONF_CHOICE, AT(store), "sqlite", "sqlite", FIXED, "Where objects and messages are kept." },
+    { "hostname", CONF_TEXT, AT(hostname), "", "", RELOADABLE,
+      "Own name in greetings, Received and Message-ID; the system's if not given." },
+    { "user", CONF_TEXT, AT(user), "", "postern", FIXED, "Roles run as this user when started by root." },
+    { "group", CONF_TEXT, AT(group), "", "postern", FIXED, "Roles run in this group when started by root." },
+
+    { "console.socket", CONF_PATH, AT(console.socket), "", "{state}/admin.sock", FIXED,
+      "Socket that the commands talk to." },
+    { "console.group", CONF_TEXT, AT(console.group), "", "", FIXED,
+      "Group that may use the commands, beside the daemon's user." },
+    { "console.address", CONF_ADDRESS, AT(console.address), "", "", FIXED, "Address of the console pages." },
+    { "console.public-url", CONF_TEXT, AT(console.public_url), "", "", RELOADABLE,
+      "Address of the console as browsers see it." },
+
+    { "log.level", CONF_CHOICE, AT(log.level), "error, warn, info, debug", "info", RELOADABLE,
+      "Least important event still written." },
+    { "log.events", CONF_PATH, AT(log.events), "", "{state}/events.jsonl", FIXED,
+      "File of events, one JSON object a line." },
+    { "log.events-size", CONF_SIZE, AT(log.events_size), "64K..16G", "64M", RELOADABLE,
+      "The event file is begun anew past this size; one older file is kept." },
+    { "log.stderr", CONF_FLAG, AT(log.is_stderr), "true, false", "true", RELOADABLE,
+      "Also write events to standard error." },
+
+    { "master-key.source", CONF_CHOICE, AT(master_key.source), "file, credential, stdin", "file", FIXED,
+      "Where the key that seals all secrets comes from; credential is systemd's, named postern.key." },
+    { "master-key.file", CONF_PATH, AT(master_key.file), "", "{state}/master.key", FIXED,
+      "The key with source file; made at the first start." },
+
+    { "token.refresh-before", CONF_DURATION, AT(token.refresh_before_s), "10s..50m", "10m", RELOADABLE,
+      "Access tokens are renewed this long before they end." },
+    { "token.keep-alive", CONF_DURATION, AT(token.keep_alive_s), "1h..80d", "7d", RELOADABLE,
+      "A grant nobody uses is renewed at least this often, lest it ends." },
+    { "token.timeout", CONF_DURATION, AT(token.timeout_s), "1s..5m", "30s", RELOADABLE,
+      "Patience with the token endpoint." },
+    { "token.proxy", CONF_TEXT, AT(token.proxy), "", "", RELOADABLE,
+      "HTTP proxy to the token endpoint; the environment's if not given." },
+
+    { "queue.lifetime", CONF_DURATION, AT(queue.lifetime_s), "1m..60d", "5d", RELOADABLE,
+      "Mail not delivered by then goes back to its sender." },
+    { "queue.bounce-lifetime", CONF_DURATION, AT(queue.bounce_lifetime_s), "1m..60d", "1d", RELOADABLE,
+      "The same for reports, which are then given up." },
+    { "queue.delay-notice", CONF_DURATION, AT(queue.delay_notice_s), "0..60d", "4h", RELOADABLE,
+      "The sender hears of a delay after this long; 0: never." },
+    { "queue.retry-first", CONF_DURATION, AT(queue.retry_first_s), "1s..1d", "1m", RELOADABLE,
+      "Wait before the second attempt." },
+    { "queue.retry-max", CONF_DURATION, AT(queue.retry_max_s), "1s..1d", "1h", RELOADABLE,
+      "Longest wait between attempts." },
+    { "queue.history", CONF_DURATION, AT(queue.history_s), "0..365d", "7d", RELOADABLE,
+      "Finished messages are remembered this long, without their content." },
+    { "queue.free-space-min", CONF_SIZE, AT(queue.free_space_min), "0..1024G", "128M", RELOADABLE,
+      "With less room on the disk no mail is accepted." },
+    { "queue.commit-wait-us", CONF_NUMBER, AT(queue.commit_wait_us), "0..100000", "0", RELOADABLE,
+      "Microseconds to wait for more messages before a commit." },
+
+    { "limits.message-size", CONF_SIZE, AT(limits.message_size), "1K..2G", "150M", RELOADABLE,
+      "Largest message taken from an app; the provider's own limit holds too." },
+    { "limits.recipients", CONF_COUNT, AT(limits.recipients), "1..1000", "1000", RELOADABLE,
+      "Most recipients of one message." },
+    { "limits.sessions", CONF_COUNT, AT(limits.sessions), "1..100000", "4000", RELOADABLE,
+      "Most sessions at one time." },
+    { "limits.sessions-per-host", CONF_COUNT, AT(limits.sessions_per_host), "1..100000", "200", RELOADABLE,
+      "Most sessions of one host at one time." },
+    { "limits.session-idle", CONF_DURATION, AT(limits.session_idle_s), "1s..1h", "5m", RELOADABLE,
+      "A session that says nothing for this long is ended." },
+    { "limits.data-idle", CONF_DURATION, AT(limits.data_idle_s), "1s..1h", "10m", RELOADABLE,
+      "The same in the middle of a message." },
+    { "limits.errors-per-session", CONF_COUNT, AT(limits.errors_per_session), "1..1000", "20", RELOADABLE,
+      "Mistakes a session may make before it is ended." },
+    { "limits.edges", CONF_COUNT, AT(limits.edges), "0..64", "0", FIXED, "Processes that take mail; 0: one per core." },
+    { "limits.header-size", CONF_SIZE, AT(limits.header_size), "16K..4M", "256K", RELOADABLE,
+      "Largest header of a message." },
+
+    { "sendmail.mailbox", CONF_MAILBOX, AT(sendmail.mailbox), "", "", RELOADABLE,
+      "Way out of local mail when no mailbox has the sender's address; the only one if not given." },
+    { "sendmail.drop", CONF_PATH, AT(sendmail.drop), "", "{state}/drop", FIXED,
+      "Where sendmail leaves mail while the daemon is down." },
+    { NULL },
+};
+
+const struct conf_row conf_listener_rows[] = {
+    { "listeners.protocol", CONF_CHOICE, LISTENER_AT(protocol), "smtp", NULL, RELOADABLE, "Protocol spoken there." },
+    { "listeners.address", CONF_ADDRESS, LISTENER_AT(address), "", NULL, RELOADABLE,
+      "Address and port, as in 127.0.0.1:2525." },
+    { "listeners.tls", CONF_ENUM, LISTENER_AT(tls), "none, starttls, implicit", "none", RELOADABLE,
+      "How it is protected." },
+    { "listeners.certificate", CONF_PATH, LISTENER_AT(certificate), "", "", RELOADABLE, "Certificate chain in PEM." },
+    { "listeners.key", CONF_PATH, LISTENER_AT(key), "", "", RELOADABLE, "Its private key in PEM." },
+    { "listeners.auth-without-tls", CONF_FLAG, LISTENER_AT(auth_without_tls), "true, false", NULL, RELOADABLE,
+      "Take passwords before TLS; true on loopback and with tls none." },
+    { "listeners.mode", CONF_CHOICE, LISTENER_AT(mode), "queue", "queue", RELOADABLE,
+      "Answer when the mail is safely stored." },
+    { NULL },
+};
+
+const char *conf_type_name(enum conf_type type)
+{
+    static const char *const names[] = {
+        [CONF_TEXT] = "text",          [CONF_PATH] = "path",
+        [CONF_ADDRESS] = "address",    [CONF_MAILBOX] = "mail address",
+        [CONF_CHOICE] = "choice",      [CONF_ENUM] = "choice",
+        [CONF_DURATION] = "duration",  [CONF_SIZE] = "size",
+        [CONF_NUMBER] = "number",      [CONF_COUNT] = "number",
+        [CONF_FLAG] = "true or false",
+    };
+    return names[type];
+}
+
+bool conf_setting_at(size_t index, struct conf_setting *out)
+{
+    size_t own = sizeof conf_rows / sizeof conf_rows[0] - 1;
+    size_t listener = sizeof conf_listener_rows / sizeof conf_listener_rows[0] - 1;
+    if (index >= own + listener)
+        return false;
+    const struct conf_row *row = index < own ? &conf_rows[index] : &conf_listener_rows[index - own];
+    *out = (struct conf_setting){ row->name,          conf_type_name(row->type),
+                                  row->range,         row->initial ? row->initial : "",
+                                  row->is_reloadable, row->text };
+    return true;
+}
