@@ -46,8 +46,8 @@ def certificates(world):
 
 
 @pytest.fixture
-def identity():
-    i = peers.Identity(harness.Tenant.MAILBOX)
+def identity(certificates):
+    i = peers.Identity(harness.Tenant.MAILBOX, certificates)
     yield i
     i.close()
 

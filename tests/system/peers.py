@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import shutil
+import ssl
 import subprocess
 import threading
 import urllib.parse
@@ -48,7 +49,7 @@ class Certificates:
 class HttpStub:
     """A small HTTP server on a free port; `answer(method, path, form)` returns (status, object or bytes)."""
 
-    def __init__(self, answer):
+    def __init__(self, answer, certificates=None):
         class Handler(http.server.BaseHTTPRequestHandler):
             def _run(handler):
                 size = int(handler.headers.get("Content-Length") or 0)
@@ -67,6 +68,10 @@ class HttpStub:
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if certificates:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificates.cert, certificates.key)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -78,12 +83,14 @@ class HttpStub:
 class Identity:
     """A token endpoint and a token introspection endpoint (RFC 7662), the least that Dovecot and a provider file need."""
 
-    def __init__(self, user):
+    def __init__(self, user, certificates):
         self.user = user
         self.live = set()
         self.issued = 0
         self.stub = HttpStub(self._answer)
         self.url = f"http://127.0.0.1:{self.stub.port}"
+        self.tls = HttpStub(self._answer, certificates)
+        self.tls_url = f"https://127.0.0.1:{self.tls.port}"
 
     def _answer(self, method, path, form):
         if path == "/token":
@@ -100,6 +107,7 @@ class Identity:
 
     def close(self):
         self.stub.close()
+        self.tls.close()
 
 
 class Sink:
