@@ -42,6 +42,7 @@ struct channel {
     uint64_t secret_rows; /* bit per row: its messages hold secrets */
     channel_closed_fn *closed;
     void *ctx;
+    void *heard_ctx;
     struct arena *arena; /* one message */
     bool is_freed;
 
@@ -73,7 +74,7 @@ struct channel *channel_new(struct loop *l, int fd, const struct channel_row *ro
     c->fd = fd;
     c->rows = rows;
     c->closed = closed;
-    c->ctx = ctx;
+    c->ctx = c->heard_ctx = ctx;
     c->arena = arena_new();
     for (unsigned i = 0; rows[i].name; i++) {
         assert(i < ROWS_MAX);
@@ -93,6 +94,11 @@ struct channel *channel_new(struct loop *l, int fd, const struct channel_row *ro
 static bool is_secret(const struct channel *c, const struct channel_row *row)
 {
     return c->secret_rows >> (row - c->rows) & 1;
+}
+
+void channel_set_heard_ctx(struct channel *c, void *ctx)
+{
+    c->heard_ctx = ctx;
 }
 
 static const struct channel_row *find_row(const struct channel *c, uint32_t type)
@@ -351,7 +357,7 @@ static bool hear(struct channel *c, uint32_t type, struct bytes packed, struct f
             close(fd);
         return fault_wrap(why, "message %s", row->name);
     }
-    row->heard(c->ctx, message);
+    row->heard(c->heard_ctx, message);
     if (is_secret(c, row))
         secret_wipe((void *)(uintptr_t)packed.data, packed.size);
     arena_reset(c->arena);

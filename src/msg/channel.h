@@ -30,6 +30,8 @@ typedef void channel_closed_fn(void *ctx, const struct fault *why);
  * the peer sent before it died is heard before `closed`. Memory is returned at the end of the turn. */
 struct channel *channel_new(struct loop *l, int fd, const struct channel_row *rows, channel_closed_fn *closed, void *ctx);
 void channel_free(struct channel *c); /* takes NULL; safe inside its callbacks */
+/* What `heard` gets instead of the ctx that `closed` gets. */
+void channel_set_heard_ctx(struct channel *c, void *ctx);
 
 /* Packs at once: everything pointed at is free again on return; an FD in the message stays the caller's (it is duplicated).
  * False only if a field is over its bound (logged; nothing is sent). */

@@ -15,6 +15,9 @@ const struct msg_field parent_peer_fields[] = { MSG_ROWS(MSG_PARENT_PEER) };
 #define MSG_SELF struct parent_listener
 const struct msg_field parent_listener_fields[] = { MSG_ROWS(MSG_PARENT_LISTENER) };
 #undef MSG_SELF
+#define MSG_SELF struct parent_lost
+const struct msg_field parent_lost_fields[] = { MSG_ROWS(MSG_PARENT_LOST) };
+#undef MSG_SELF
 #define MSG_SELF struct parent_number
 const struct msg_field parent_number_fields[] = { MSG_ROWS(MSG_PARENT_NUMBER) };
 #undef MSG_SELF
