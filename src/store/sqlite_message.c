@@ -65,23 +65,11 @@ static bool read_small(int fd, uint64_t size, uint8_t *out, struct fault *why)
                      "the message's body is not a file of the %llu bytes that were promised", (unsigned long long)size);
 }
 
-static bool add_small_file(struct store *s, uint64_t id, int fd, uint64_t size, struct fault *why)
+static bool add_rows(struct store *s, const struct store_message *m, uint32_t flags, const struct store_recipient *r,
+                     size_t count, struct bytes body, struct fault *why)
 {
-    uint8_t *data = mem_alloc(STORE_BODY_INLINE);
-    bool ok = read_small(fd, size, data, why);
-    close(fd);
-    ok = ok && sqlite_write(s, SQL_BODY_ADD, VALUES(NUMBER(id), BYTES(((struct bytes){ data, size }))), why);
-    free(data);
-    return ok;
-}
-
-static bool add_body(struct store *s, const struct store_message *m, struct bytes body, int fd, struct fault *why)
-{
-    if (fd < 0)
-        return sqlite_write(s, SQL_BODY_ADD, VALUES(NUMBER(m->id), BYTES(body)), why);
-    if (m->size <= STORE_BODY_INLINE)
-        return add_small_file(s, m->id, fd, m->size, why);
-    return spool_add(&s->spool, m->id, fd, m->size, why);
+    return add_row(s, m, flags, why) && add_recipients(s, m->id, r, count, why) &&
+           ((flags & STORE_SPOOLED) || sqlite_write(s, SQL_BODY_ADD, VALUES(NUMBER(m->id), BYTES(body)), why));
 }
 
 bool store_message_add(struct store *s, const struct store_message *m, const struct store_recipient *r, size_t count,
@@ -89,13 +77,17 @@ bool store_message_add(struct store *s, const struct store_message *m, const str
 {
     assert(s->is_writing && m->id > 0 && m->id <= INT64_MAX && count > 0);
     uint32_t flags = m->flags & ~(uint32_t)STORE_SPOOLED;
-    if (fd >= 0 && m->size > STORE_BODY_INLINE)
-        flags |= STORE_SPOOLED;
-    if (add_row(s, m, flags, why) && add_recipients(s, m->id, r, count, why))
-        return add_body(s, m, body, fd, why);
-    if (fd >= 0)
-        close(fd);
-    return false;
+    if (fd < 0)
+        return add_rows(s, m, flags, r, count, body, why);
+    if (m->size > STORE_BODY_INLINE)
+        return spool_add(&s->spool, m->id, fd, m->size, why) &&
+               add_rows(s, m, flags | STORE_SPOOLED, r, count, body, why);
+    uint8_t *data = mem_alloc(STORE_BODY_INLINE);
+    bool ok = read_small(fd, m->size, data, why);
+    close(fd);
+    ok = ok && add_rows(s, m, flags, r, count, (struct bytes){ data, m->size }, why);
+    free(data);
+    return ok;
 }
 
 bool store_message_put(struct store *s, const struct store_message *m, struct fault *why)

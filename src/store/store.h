@@ -91,7 +91,8 @@ struct store_attempt {
 
 uint64_t store_message_last_id(struct store *s); /* the highest ever kept, 0 if none */
 /* The body is `body`, or `fd` (taken in every case) when that is not -1: a regular file of exactly m->size bytes, best without a
- * name and in the spool directory (then it is linked, else copied). Small ones are read into the database. */
+ * name and in the spool directory (then it is linked, else copied). Small ones are read into the database.
+ * A fault "store.body" (the descriptor is not what was promised) leaves the transaction as it was. */
 bool store_message_add(struct store *s, const struct store_message *m, const struct store_recipient *r, size_t count,
                        struct bytes body, int fd, struct fault *why);
 /* Writes state, flags, expires, next_attempt, finished and attempts. A message that is no longer open loses its body. */

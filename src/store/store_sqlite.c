@@ -272,6 +272,9 @@ void store_checkpoint(struct store *s, bool is_idle)
 
 bool store_probe(struct store *s, struct fault *why)
 {
-    return store_begin(s, why) && store_fact_put(s, "probe", store_fact_get(s, "probe") + 1, why) &&
-           store_commit(s, why);
+    uint64_t count = store_fact_get(s, "probe");
+    if (store_begin(s, why) && store_fact_put(s, "probe", count + 1, why) && store_commit(s, why))
+        return true;
+    store_rollback(s);
+    return false;
 }
