@@ -1,0 +1,140 @@
+/* Taking mail in: what a peer submits goes into the open transaction at once, and is promised only when that is committed. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "queue/queue_private.h"
+
+/* Milliseconds above a counter of 20 bits: unique while the newest messages are remembered, in order of time. */
+uint64_t queue_next_id(struct queue *q)
+{
+    uint64_t by_time = (uint64_t)queue_now(q) << 20;
+    q->last_id = by_time > q->last_id ? by_time : q->last_id + 1;
+    return q->last_id;
+}
+
+struct accepted *batch_add(struct queue *q)
+{
+    struct accepted *a = arena_alloc(q->batch, sizeof *a);
+    list_append(&q->accepted, &a->node);
+    batch_soon(q);
+    return a;
+}
+
+void batch_refuse(struct accepted *a, struct queue *q, const struct fault *why)
+{
+    a->why = arena_alloc(q->batch, sizeof *a->why);
+    *a->why = *why;
+}
+
+static struct queued *queued_of(struct queue *q, const struct store_message *m, size_t recipients)
+{
+    struct queued *new = mem_alloc(sizeof *new);
+    new->id = m->id;
+    new->due = m->next_attempt;
+    new->expires = m->expires;
+    new->flow = flow_of(lane_of(q, m->mailbox), m->app);
+    new->waiting = (uint32_t)recipients;
+    new->flags = (uint8_t)m->flags;
+    return new;
+}
+
+bool batch_keep(struct queue *q, struct accepted *a, const struct store_message *m, const struct store_recipient *r,
+                size_t count, struct bytes body, int fd, struct fault *why)
+{
+    if (!store_begin(q->store, why)) {
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    if (!store_message_add(q->store, m, r, count, body, fd, why))
+        return false;
+    a->m = queued_of(q, m, count);
+    if (fd >= 0 && m->size > STORE_BODY_INLINE)
+        a->m->flags |= STORE_SPOOLED;
+    a->sender = arena_strdup(q->batch, m->sender);
+    a->recipient = arena_strdup(q->batch, r[0].address);
+    a->peer = arena_strdup(q->batch, m->peer);
+    a->session = arena_strdup(q->batch, m->session);
+    a->size = m->size;
+    a->recipients = count;
+    return true;
+}
+
+/* Only what would make a nonsense of the store; who may send what was decided before (route/). */
+static bool is_sound(struct queue *q, const struct submit *m, struct fault *why)
+{
+    if (q->closed[0])
+        return fault_set(why, FAULT_LOCAL, "queue.closed", "%s", q->closed);
+    if (!space_is_enough(q, why))
+        return false;
+    if (!directory_mailbox(q->directory, m->mailbox))
+        return fault_set(why, FAULT_REJECT, "route.no-mailbox",
+                         "the mailbox %s is not set up here; add it with: postern mailbox add %s", m->mailbox,
+                         m->mailbox);
+    if (m->recipients_count == 0)
+        return fault_set(why, FAULT_REJECT, "queue.no-recipient", "a message needs at least one recipient");
+    if (m->size == 0 || (m->fd < 0 && m->size != m->body.size))
+        return fault_set(why, FAULT_REJECT, "queue.body", "the message is empty or not of the size that was announced");
+    return true;
+}
+
+static bool keep(struct queue *q, struct accepted *a, const struct submit *m, int fd, struct fault *why)
+{
+    int64_t now = queue_now(q);
+    struct store_message row = {
+        .id = queue_next_id(q),
+        .mailbox = lane_of(q, m->mailbox)->address,
+        .app = m->app,
+        .sender = m->sender,
+        .peer = m->peer,
+        .session = m->session,
+        .envid = m->envid,
+        .ret = m->ret,
+        .flags = (m->is_8bit ? STORE_8BIT : 0) | (m->is_smtputf8 ? STORE_SMTPUTF8 : 0),
+        .size = m->size,
+        .accepted = now,
+        .expires = now + 1000 * (int64_t)(m->sender[0] ? q->conf->queue.lifetime_s : q->conf->queue.bounce_lifetime_s),
+        .next_attempt = now,
+    };
+    struct store_recipient one, *r = &one;
+    if (m->recipients_count > 1)
+        r = arena_array(q->batch, m->recipients_count, sizeof *r);
+    for (size_t i = 0; i < m->recipients_count; i++)
+        r[i] = (struct store_recipient){ .number = (uint32_t)i,
+                                         .address = m->recipients[i].address,
+                                         .orcpt = m->recipients[i].orcpt,
+                                         .notify = m->recipients[i].notify,
+                                         .next_attempt = now };
+    return batch_keep(q, a, &row, r, m->recipients_count, m->body, fd, why);
+}
+
+void queue_submit(struct queue *q, const struct submit *m, queue_submitted_fn *submitted, void *ctx)
+{
+    struct fault why = { 0 };
+    struct accepted *a = batch_add(q);
+    a->submitted = submitted;
+    a->ctx = ctx;
+    a->tag = m->tag;
+    if (!is_sound(q, m, &why)) {
+        if (m->fd >= 0)
+            close(m->fd);
+        batch_refuse(a, q, &why);
+    } else if (!keep(q, a, m, m->fd, &why)) {
+        /* A body that is not what was promised is its sender's fault alone, and found before anything was written. */
+        batch_refuse(a, q, &why);
+        if (!text_equal(why.id, "store.body"))
+            batch_fail(q, &why);
+    }
+}
+
+void queue_forget(struct queue *q, void *ctx)
+{
+    LIST_EACH (node, &q->accepted) {
+        struct accepted *a = LIST_OF(node, struct accepted, node);
+        if (a->ctx == ctx)
+            a->submitted = NULL;
+    }
+}

@@ -1,0 +1,324 @@
+/* Messages for the administrator: looking. Changing is in ask_change.c. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "queue/queue_private.h"
+
+enum { LIST_DEFAULT = 100, LIST_MOST = 1000, LIST_SCANNED = 50000, ISO_SIZE = 32, ID_SIZE = 17 };
+
+static const char *const finished_names[] = {
+    [STORE_OPEN] = "queued",     [STORE_DELIVERED] = "delivered", [STORE_BOUNCED] = "bounced",
+    [STORE_PARTIAL] = "partial", [STORE_EXPIRED] = "expired",     [STORE_REMOVED] = "removed",
+};
+static const char *const recipient_names[] = {
+    [STORE_R_WAITING] = "waiting", [STORE_R_DELIVERED] = "delivered", [STORE_R_BOUNCED] = "bounced",
+    [STORE_R_EXPIRED] = "expired", [STORE_R_REMOVED] = "removed",
+};
+
+const char *queued_state_name(const struct queued *m)
+{
+    const struct lane *l = m->flow->lane;
+    if (m->is_active)
+        return "active";
+    if ((m->flags & STORE_HELD) || l->rest == LANE_HELD || l->is_paused || !l->is_known)
+        return "held";
+    return m->attempts ? "deferred" : "queued";
+}
+
+static const char *state_name(const struct queue *q, const struct store_message *m)
+{
+    const struct queued *open = table_get(&q->table, m->id);
+    return open ? queued_state_name(open) : finished_names[m->state];
+}
+
+static json_t *time_json(int64_t time)
+{
+    char text[ISO_SIZE];
+    if (time == 0)
+        return json_null();
+    clock_iso(time, text, sizeof text);
+    return json_string(text);
+}
+
+static json_t *text_json(const char *text)
+{
+    json_t *json = json_string(text);
+    if (json)
+        return json;
+    /* Not UTF-8: what a stranger said is shown all the same. */
+    size_t size = strlen(text) * 4 + 1;
+    char *clean = mem_alloc(size);
+    text_sanitize(bytes_of(text), clean, size - 1);
+    json = json_string(clean);
+    free(clean);
+    return json;
+}
+
+static json_t *message_json(const struct queue *q, const struct store_message *m)
+{
+    char id[ID_SIZE];
+    snprintf(id, sizeof id, "%016llx", (unsigned long long)m->id);
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:i, s:b}", "id", id, "state",
+                     state_name(q, m), "mailbox", text_json(m->mailbox), "app", text_json(m->app), "sender",
+                     text_json(m->sender), "size", (json_int_t)m->size, "accepted", time_json(m->accepted), "expires",
+                     time_json(m->expires), "next_attempt", time_json(m->state == STORE_OPEN ? m->next_attempt : 0),
+                     "finished", time_json(m->finished), "peer", text_json(m->peer), "attempts", (int)m->attempts,
+                     "report", (m->flags & STORE_DSN) != 0);
+}
+
+static json_t *recipient_json(const struct store_recipient *r)
+{
+    return json_pack("{s:o, s:s, s:i, s:o, s:i, s:o, s:o, s:o}", "address", text_json(r->address), "state",
+                     recipient_names[r->state], "attempts", (int)r->attempts, "last", text_json(r->last), "code",
+                     (int)r->code, "enhanced", text_json(r->enhanced), "finding", text_json(r->finding), "next_attempt",
+                     time_json(r->next_attempt));
+}
+
+static bool recipients_json(struct queue *q, uint64_t id, struct arena *arena, json_t **out, struct fault *why)
+{
+    struct store_recipient *list;
+    size_t count;
+    if (!store_recipient_list(q->store, id, arena, &list, &count, why))
+        return false;
+    *out = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(*out, recipient_json(&list[i]));
+    return true;
+}
+
+static bool attempts_json(struct queue *q, uint64_t id, struct arena *arena, json_t **out, struct fault *why)
+{
+    struct store_attempt *list;
+    size_t count;
+    if (!store_attempt_list(q->store, id, arena, &list, &count, why))
+        return false;
+    *out = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(*out, json_pack("{s:o, s:o, s:s, s:o}", "time", time_json(list[i].time), "host",
+                                              text_json(list[i].host), "outcome", list[i].outcome, "dialogue",
+                                              text_json(list[i].dialogue)));
+    return true;
+}
+
+/* An open message that the whole mailbox holds up says why. */
+static void add_reason(const struct queue *q, uint64_t id, json_t *json)
+{
+    const struct queued *m = table_get(&q->table, id);
+    if (!m || m->flow->lane->rest == LANE_OPEN)
+        return;
+    const struct lane *l = m->flow->lane;
+    json_object_set_new(json, "mailbox_finding", text_json(l->finding));
+    json_object_set_new(json, "mailbox_text", text_json(l->text));
+}
+
+static bool find(struct ask *a, struct arena *arena, struct store_message *m, struct fault *why)
+{
+    uint64_t id;
+    if (!ask_id(ask_text(a, "id"), &id)) {
+        a->status = 404;
+        return fault_set(why, FAULT_REJECT, "queue.unknown",
+                         "a message's id is 16 hex digits, as \"postern queue list\" shows");
+    }
+    if (store_message_get(a->q->store, id, arena, m, why))
+        return true;
+    a->status = why->kind == FAULT_REJECT ? 404 : 503;
+    return false;
+}
+
+bool ask_message_get(struct ask *a, struct fault *why)
+{
+    struct arena *arena = arena_new();
+    struct store_message m;
+    json_t *recipients = NULL, *attempts = NULL;
+    bool ok = find(a, arena, &m, why) && recipients_json(a->q, m.id, arena, &recipients, why) &&
+              attempts_json(a->q, m.id, arena, &attempts, why);
+    if (ok) {
+        a->out = message_json(a->q, &m);
+        json_object_set_new(a->out, "recipients", recipients);
+        json_object_set_new(a->out, "attempts", attempts);
+        add_reason(a->q, m.id, a->out);
+    } else {
+        json_decref(recipients);
+    }
+    arena_free(arena);
+    return ok;
+}
+
+/* Small bodies too go by descriptor: one way for the caller to read. */
+static int as_file(struct bytes body, struct fault *why)
+{
+    int fd = memfd_create("message", MFD_CLOEXEC);
+    if (fd >= 0 && write(fd, body.data, body.size) == (ssize_t)body.size)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    fault_set(why, FAULT_LOCAL, "store.io", "no memory for the message's content");
+    return -1;
+}
+
+bool ask_message_content(struct ask *a, struct fault *why)
+{
+    struct arena *arena = arena_new();
+    struct store_message m;
+    struct bytes body;
+    bool ok = find(a, arena, &m, why);
+    if (ok && m.state != STORE_OPEN) {
+        a->status = 404;
+        ok = fault_set(why, FAULT_REJECT, "queue.finished", "message %016llx is finished, and its content is not kept",
+                       (unsigned long long)m.id);
+    }
+    ok = ok && store_body_get(a->q->store, m.id, arena, &body, &a->fd, why);
+    if (ok && a->fd < 0)
+        ok = (a->fd = as_file(body, why)) >= 0;
+    if (ok)
+        a->out = json_pack("{s:I}", "size", (json_int_t)m.size);
+    arena_free(arena);
+    return ok;
+}
+
+/* --- lists --- */
+
+struct listing {
+    struct queue *q;
+    const char *state;
+    json_t *items;
+    size_t limit, scanned;
+    uint64_t last;
+    bool is_more;
+};
+
+static bool is_known_state(const char *state)
+{
+    static const char *const names[] = { "",          "queued",  "active",  "deferred", "held",
+                                         "delivered", "bounced", "partial", "expired",  "removed" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], state) == 0)
+            return true;
+    return false;
+}
+
+/* States of open messages are known in memory only, so they are sorted out here. */
+static bool list_one(void *ctx, const struct store_message *m)
+{
+    struct listing *l = ctx;
+    if (json_array_size(l->items) == l->limit || ++l->scanned > LIST_SCANNED) {
+        l->is_more = true;
+        return false;
+    }
+    l->last = m->id;
+    if (!l->state[0] || strcmp(l->state, state_name(l->q, m)) == 0)
+        json_array_append_new(l->items, message_json(l->q, m));
+    return true;
+}
+
+static void add_addresses(struct queue *q, json_t *items)
+{
+    struct arena *arena = arena_new();
+    size_t i;
+    json_t *item;
+    json_array_foreach(items, i, item)
+    {
+        uint64_t id;
+        json_t *recipients;
+        if (ask_id(json_string_value(json_object_get(item, "id")), &id) &&
+            recipients_json(q, id, arena, &recipients, NULL))
+            json_object_set_new(item, "recipients", recipients);
+        arena_reset(arena);
+    }
+    arena_free(arena);
+}
+
+static bool read_filter(struct ask *a, struct store_filter *f, struct listing *l, struct fault *why)
+{
+    const char *cursor = ask_text(a, "cursor"), *since = ask_text(a, "since");
+    json_int_t limit = json_integer_value(json_object_get(a->in, "limit"));
+    l->limit = limit > 0 && limit <= LIST_MOST ? (size_t)limit : LIST_DEFAULT;
+    l->state = ask_text(a, "state");
+    *f = (struct store_filter){ .mailbox = ask_text(a, "mailbox"),
+                                .sender = ask_text(a, "sender"),
+                                .recipient = ask_text(a, "recipient"),
+                                .state = -1 };
+    a->status = 400;
+    if (!is_known_state(l->state))
+        return fault_set(why, FAULT_REJECT, "api.state", "there is no state \"%s\"", l->state);
+    if (cursor[0] && !ask_id(cursor, &f->before))
+        return fault_set(why, FAULT_REJECT, "api.cursor", "the cursor is not one that a list gave");
+    if (since[0] && !clock_parse(since, &f->since))
+        return fault_set(why, FAULT_REJECT, "api.time", "\"%s\" is not a time like 2026-11-21T09:15:00Z", since);
+    for (int state = STORE_DELIVERED; state <= STORE_REMOVED; state++)
+        if (strcmp(l->state, finished_names[state]) == 0)
+            f->state = state;
+    f->only_open = f->state < 0 && l->state[0];
+    a->status = 0;
+    return true;
+}
+
+bool ask_message_list(struct ask *a, struct fault *why)
+{
+    struct store_filter filter;
+    struct listing l = { .q = a->q };
+    if (!read_filter(a, &filter, &l, why))
+        return false;
+    l.items = json_array();
+    if (!store_message_each(a->q->store, &filter, list_one, &l, why)) {
+        json_decref(l.items);
+        return false;
+    }
+    add_addresses(a->q, l.items);
+    char next[ID_SIZE];
+    snprintf(next, sizeof next, "%016llx", (unsigned long long)l.last);
+    a->out = json_pack("{s:o, s:o}", "items", l.items, "next", l.is_more ? json_string(next) : json_null());
+    return true;
+}
+
+/* --- numbers --- */
+
+struct numbers {
+    json_int_t queued, active, deferred, held;
+    uint64_t oldest;
+};
+
+static void count_one(struct numbers *n, const struct queued *m)
+{
+    const char *state = queued_state_name(m);
+    *(state[0] == 'q' ? &n->queued : state[0] == 'a' ? &n->active : state[0] == 'd' ? &n->deferred : &n->held) += 1;
+    if (!n->oldest || m->id < n->oldest)
+        n->oldest = m->id;
+}
+
+static bool lane_json(void *ctx, const char *key, void *value)
+{
+    static const char *const names[] = { [LANE_OPEN] = "open", [LANE_RESTING] = "deferred", [LANE_HELD] = "held" };
+    struct lane *l = value;
+    if (l->queued || l->day.total || l->rest != LANE_OPEN)
+        json_array_append_new(ctx, json_pack("{s:s, s:s, s:I, s:i, s:o, s:o, s:o, s:I, s:I}", "mailbox", l->address,
+                                             "state", l->is_paused ? "paused" : names[l->rest], "queued",
+                                             (json_int_t)l->queued, "active", (int)l->active, "finding",
+                                             text_json(l->finding), "text", text_json(l->text), "next_attempt",
+                                             l->rest == LANE_OPEN ? json_null() : time_json(l->resume),
+                                             "recipients_today", (json_int_t)pace_total(&l->day, queue_now(l->queue)),
+                                             "recipients_per_day", (json_int_t)l->limits.recipients_per_day));
+    return true;
+}
+
+bool ask_queue_stats(struct ask *a, struct fault *why)
+{
+    struct queue *q = a->q;
+    struct numbers n = { 0 };
+    json_t *lanes = json_array();
+    for (size_t i = 0; i < q->table.room; i++)
+        if (q->table.slots[i])
+            count_one(&n, q->table.slots[i]);
+    map_each(q->lanes, lane_json, lanes);
+    a->out = json_pack("{s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:b, s:s, s:o}", "queued", n.queued, "active",
+                       n.active, "deferred", n.deferred, "held", n.held, "oldest", time_json((int64_t)(n.oldest >> 20)),
+                       "accepted_total", (json_int_t)q->accepted_total, "delivered_total",
+                       (json_int_t)q->delivered_total, "bounced_total", (json_int_t)q->bounced_total, "is_open",
+                       !q->closed[0], "closed_why", q->closed, "by_mailbox", lanes);
+    return a->out || fault_set(why, FAULT_LOCAL, "api.json", "the numbers can't be written as JSON");
+}

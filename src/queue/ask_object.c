@@ -1,0 +1,314 @@
+/* Objects: checked alone, checked against the others, committed, then told to every role - in that order. */
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "queue/queue_private.h"
+
+enum { KEY_SIZE = 321, JSON_SIZE = 65536 };
+
+__attribute__((format(printf, 5, 6))) static bool refuse(struct ask *a, struct fault *why, uint32_t status,
+                                                         const char *id, const char *format, ...)
+{
+    char text[FAULT_TEXT_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    a->status = status;
+    return fault_set(why, FAULT_REJECT, id, "%s", text);
+}
+
+/* Kind and key of the request; the key folded as the directory folds it. */
+static bool target(struct ask *a, enum object_kind *kind, char key[KEY_SIZE], struct fault *why)
+{
+    const char *name = ask_text(a, "kind"), *given = ask_text(a, "key");
+    if (!object_kind_from_name(name, kind))
+        return refuse(a, why, 400, "api.kind", "there are no objects of the kind \"%s\"", name);
+    if (!given[0] || strlen(given) >= KEY_SIZE)
+        return refuse(a, why, 400, "api.key", "a %s needs a name", name);
+    size_t i = 0;
+    for (; given[i]; i++)
+        key[i] = (char)tolower((unsigned char)given[i]);
+    key[i] = '\0';
+    return true;
+}
+
+static const void *look_up(const struct directory *d, enum object_kind kind, const char *key)
+{
+    switch (kind) {
+    case OBJECT_PROVIDER:
+        return directory_provider(d, key);
+    case OBJECT_REGISTRATION:
+        return directory_registration(d, key);
+    case OBJECT_MAILBOX:
+        return directory_mailbox(d, key);
+    default:
+        return directory_app(d, key);
+    }
+}
+
+static bool find(struct ask *a, enum object_kind *kind, char key[KEY_SIZE], const void **object, struct fault *why)
+{
+    if (!target(a, kind, key, why))
+        return false;
+    *object = look_up(a->q->directory, *kind, key);
+    if (*object)
+        return true;
+    return refuse(a, why, 404, "object.unknown", "there is no %s %s", object_kind_name(*kind), key);
+}
+
+/* A mailbox is shown with what waits in it. */
+static json_t *shown(struct queue *q, enum object_kind kind, const void *object)
+{
+    json_t *json = object_to_json(kind, object);
+    if (kind == OBJECT_MAILBOX)
+        json_object_set_new(json, "queued", json_integer((json_int_t)lane_of(q, object_key(kind, object))->queued));
+    return json;
+}
+
+struct listing {
+    struct queue *q;
+    enum object_kind kind;
+    json_t *items;
+};
+
+static bool list_one(void *ctx, const void *object)
+{
+    struct listing *l = ctx;
+    json_array_append_new(l->items, shown(l->q, l->kind, object));
+    return true;
+}
+
+bool ask_object_list(struct ask *a, struct fault *why)
+{
+    struct listing l = { .q = a->q };
+    if (!object_kind_from_name(ask_text(a, "kind"), &l.kind))
+        return refuse(a, why, 400, "api.kind", "there are no objects of the kind \"%s\"", ask_text(a, "kind"));
+    l.items = json_array();
+    directory_each(a->q->directory, l.kind, list_one, &l);
+    a->out = json_pack("{s:o}", "items", l.items);
+    return true;
+}
+
+bool ask_object_get(struct ask *a, struct fault *why)
+{
+    enum object_kind kind;
+    char key[KEY_SIZE];
+    const void *object;
+    if (!find(a, &kind, key, &object, why))
+        return false;
+    a->out = shown(a->q, kind, object);
+    return true;
+}
+
+static bool wake_lane(void *ctx, const char *key, void *value)
+{
+    struct lane *l = value;
+    lane_refresh(l);
+    lane_probe(l, queue_now(ctx)); /* perhaps this was the fix that it waited for */
+    return true;
+}
+
+/* The store first: what is not kept must not be told. */
+static bool commit(struct queue *q, enum object_kind kind, const char *key, const char *json, struct fault *why)
+{
+    bool ok = store_begin(q->store, why) &&
+              (json ? store_object_put(q->store, kind, key, json, why)
+                    : store_object_remove(q->store, kind, key, why)) &&
+              store_commit(q->store, why);
+    if (!ok)
+        store_rollback(q->store);
+    return ok;
+}
+
+static void tell(struct queue *q, enum object_kind kind, const char *key, const char *json)
+{
+    struct directory_object o = { .kind = kind, .key = key, .is_removed = !json, .json = json ? json : "" };
+    map_each(q->lanes, wake_lane, q);
+    q->host->object_changed(q->ctx, &o);
+    log_info("object.changed", LOG_TEXT("kind", object_kind_name(kind)), LOG_TEXT("key", key),
+             LOG_BOOL("removed", !json));
+}
+
+static bool change(struct ask *a, enum object_kind kind, const char *key, const json_t *object, struct fault *why)
+{
+    struct queue *q = a->q;
+    if (!directory_check(q->directory, kind, key, object, why)) {
+        a->status = object ? 422 : 409;
+        return false;
+    }
+    char *json = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    bool ok = !json || strlen(json) < JSON_SIZE ||
+              fault_set(why, FAULT_REJECT, "object.size", "this %s is too large", object_kind_name(kind));
+    ok = ok && commit(q, kind, key, json, why) && directory_apply(q->directory, kind, key, object, why);
+    if (ok)
+        tell(q, kind, key, json);
+    free(json);
+    return ok;
+}
+
+/* Normal form: every field, checked, its key from itself. */
+static json_t *normal(enum object_kind kind, const char *key, const json_t *given, struct fault *why)
+{
+    struct arena *arena = arena_new();
+    const void *object = object_from_json(kind, given, arena, why);
+    json_t *json = NULL;
+    if (object && !text_equal_nocase(object_key(kind, object), key))
+        fault_set(why, FAULT_REJECT, "object.invalid", "the %s is called %s in the request and %s inside",
+                  object_kind_name(kind), key, object_key(kind, object));
+    else if (object)
+        json = object_to_json(kind, object);
+    arena_free(arena);
+    return json;
+}
+
+static bool put(struct ask *a, enum object_kind kind, const char *key, const json_t *given, struct fault *why)
+{
+    json_t *object = normal(kind, key, given, why);
+    if (!object) {
+        a->status = 422;
+        return false;
+    }
+    bool ok = change(a, kind, key, object, why);
+    if (ok)
+        a->out = shown(a->q, kind, look_up(a->q->directory, kind, key));
+    json_decref(object);
+    return ok;
+}
+
+bool ask_object_put(struct ask *a, struct fault *why)
+{
+    enum object_kind kind;
+    char key[KEY_SIZE];
+    if (!target(a, &kind, key, why))
+        return false;
+    const json_t *given = json_object_get(a->in, "object");
+    bool is_there = look_up(a->q->directory, kind, key) != NULL;
+    if (!json_is_object(given))
+        return refuse(a, why, 400, "api.object", "the request holds no %s", object_kind_name(kind));
+    if (is_there && json_is_true(json_object_get(a->in, "is_new")))
+        return refuse(a, why, 409, "object.exists", "there is a %s %s already; change it with \"set\"",
+                      object_kind_name(kind), key);
+    if (!put(a, kind, key, given, why))
+        return false;
+    a->status = is_there ? 200 : 201;
+    return true;
+}
+
+/* `null` gives the default back: the field is left out and read anew. */
+static json_t *merged(json_t *object, json_t *changes)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(changes, name, value)
+    {
+        json_t *old = json_object_get(object, name);
+        if (json_is_null(value))
+            json_object_del(object, name);
+        else if (json_is_object(value) && json_is_object(old))
+            merged(old, value);
+        else
+            json_object_set(object, name, value);
+    }
+    return object;
+}
+
+bool ask_object_patch(struct ask *a, struct fault *why)
+{
+    enum object_kind kind;
+    char key[KEY_SIZE];
+    const void *object;
+    if (!find(a, &kind, key, &object, why))
+        return false;
+    json_t *changes = json_object_get(a->in, "changes");
+    if (!json_is_object(changes))
+        return refuse(a, why, 400, "api.object", "the request holds no changes for the %s %s", object_kind_name(kind),
+                      key);
+    json_t *next = merged(object_to_json(kind, object), changes);
+    bool ok = put(a, kind, key, next, why);
+    json_decref(next);
+    return ok;
+}
+
+static bool has_no_mail(struct ask *a, const char *address, struct fault *why)
+{
+    size_t queued = lane_of(a->q, address)->queued;
+    if (queued == 0)
+        return true;
+    a->status = 409;
+    return fault_set(why, FAULT_REJECT, "object.has-mail",
+                     "%zu messages still wait in the mailbox %s: let them go out, or remove them first"
+                     " (postern queue list --mailbox %s, postern queue remove ID...)",
+                     queued, address, address);
+}
+
+bool ask_object_remove(struct ask *a, struct fault *why)
+{
+    enum object_kind kind;
+    char key[KEY_SIZE];
+    const void *object;
+    if (!find(a, &kind, key, &object, why) || (kind == OBJECT_MAILBOX && !has_no_mail(a, key, why)))
+        return false;
+    if (kind == OBJECT_PROVIDER && ((const struct provider *)object)->is_builtin)
+        return refuse(a, why, 409, "object.builtin", "the %s %s is built in and can't be removed",
+                      object_kind_name(kind), key);
+    if (!change(a, kind, key, NULL, why))
+        return false;
+    a->out = json_object();
+    a->status = 204;
+    return true;
+}
+
+/* --- at start, and for peers --- */
+
+static bool load_one(void *ctx, uint32_t kind, const char *key, const char *json)
+{
+    struct queue *q = ctx;
+    struct fault why = { 0 };
+    json_error_t error;
+    json_t *object = kind < OBJECT_KINDS ? json_loads(json, 0, &error) : NULL;
+    if (!object)
+        fault_set(&why, FAULT_LOCAL, "store.corrupt", "it is not JSON");
+    if (!object || !directory_apply(q->directory, (enum object_kind)kind, key, object, &why))
+        log_error("object.unreadable", LOG_UNSIGNED("kind", kind), LOG_TEXT("key", key), LOG_FAULT(&why));
+    json_decref(object);
+    return true;
+}
+
+void ask_objects_load(struct queue *q)
+{
+    struct fault why = { 0 };
+    if (!store_object_each(q->store, load_one, q, &why))
+        log_error("object.unreadable", LOG_FAULT(&why));
+}
+
+struct telling {
+    queue_object_fn *each;
+    void *ctx;
+};
+
+static bool tell_one(void *ctx, uint32_t kind, const char *key, const char *json)
+{
+    struct telling *t = ctx;
+    struct directory_object o = { .kind = kind, .key = key, .json = json };
+    t->each(t->ctx, &o);
+    return true;
+}
+
+void queue_objects_each(struct queue *q, queue_object_fn *each, void *ctx)
+{
+    struct telling t = { each, ctx };
+    struct fault why = { 0 };
+    if (!store_object_each(q->store, tell_one, &t, &why))
+        log_error("object.unreadable", LOG_FAULT(&why));
+}
+
+uint64_t queue_objects_version(struct queue *q)
+{
+    return store_object_version(q->store);
+}
