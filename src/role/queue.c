@@ -1,0 +1,279 @@
+/* role/queue.c - the keeper of mail and objects, wired: edges and admin submit, relay delivers, vault says who can't sign in, and
+ * everybody is told of objects. What to do with all that is queue/'s matter. */
+#include <stdlib.h>
+
+#include "msg/edge_queue.h"
+#include "msg/queue_relay.h"
+#include "msg/queue_vault.h"
+#include "queue/queue.h"
+#include "role/role.h"
+
+struct queue_role {
+    struct role *role;
+    struct queue *queue;
+    struct list peers;
+    struct channel *relay;
+    bool is_stopping;
+};
+
+struct peer {
+    struct list node;
+    struct queue_role *self;
+    enum role_kind kind;
+    struct channel *channel;
+};
+
+/* --- what the queue wants from its host --- */
+
+static void host_attempt(void *ctx, const struct attempt *a)
+{
+    struct queue_role *self = ctx;
+    if (self->relay)
+        channel_send(self->relay, RELAY_ATTEMPT, a);
+}
+
+static size_t host_relay_pending(void *ctx)
+{
+    struct queue_role *self = ctx;
+    return self->relay ? channel_pending(self->relay) : 0;
+}
+
+static void host_object_changed(void *ctx, const struct directory_object *o)
+{
+    struct queue_role *self = ctx;
+    LIST_EACH (node, &self->peers)
+        channel_send(LIST_OF(node, struct peer, node)->channel, DIRECTORY_OBJECT, o);
+}
+
+static void host_state_changed(void *ctx, const struct queue_state *state)
+{
+    struct queue_role *self = ctx;
+    LIST_EACH (node, &self->peers) {
+        struct peer *p = LIST_OF(node, struct peer, node);
+        if (p->kind == ROLE_EDGE)
+            channel_send(p->channel, EDGE_QUEUE_STATE, state);
+    }
+}
+
+static const struct queue_host host = {
+    .attempt = host_attempt,
+    .relay_pending = host_relay_pending,
+    .object_changed = host_object_changed,
+    .state_changed = host_state_changed,
+};
+
+/* --- what peers say --- */
+
+static const char *enhanced_of(const struct fault *why)
+{
+    switch (why->kind) {
+    case FAULT_REJECT:
+        return "5.3.0";
+    case FAULT_CONFIG:
+        return "4.3.5";
+    default:
+        return "4.3.1";
+    }
+}
+
+static void on_submitted(void *ctx, uint64_t tag, uint64_t id, const struct fault *why)
+{
+    struct peer *p = ctx;
+    struct submit_done done = { .tag = tag, .id = id };
+    if (id == 0) {
+        done.kind = why->kind;
+        done.enhanced = enhanced_of(why);
+        done.text = why->text;
+    }
+    channel_send(p->channel, EDGE_SUBMIT_DONE, &done);
+}
+
+static void heard_submit(void *ctx, const void *message)
+{
+    struct peer *p = ctx;
+    queue_submit(p->self->queue, message, on_submitted, p);
+}
+
+static void on_answered(void *ctx, const struct admin_answer *answer)
+{
+    struct peer *p = ctx;
+    channel_send(p->channel, ADMIN_ANSWER, answer);
+}
+
+static void heard_ask(void *ctx, const void *message)
+{
+    struct peer *p = ctx;
+    queue_ask(p->self->queue, message, on_answered, p);
+}
+
+/* Every answer is given before the next question is read: there is nothing to cancel. */
+static void heard_cancel(void *ctx, const void *message)
+{
+    (void)ctx;
+    (void)message;
+}
+
+static void heard_attempt_done(void *ctx, const void *message)
+{
+    struct peer *p = ctx;
+    queue_attempt_done(p->self->queue, message);
+}
+
+static void heard_mailbox_state(void *ctx, const void *message)
+{
+    struct peer *p = ctx;
+    queue_mailbox_state(p->self->queue, message);
+}
+
+#define ROW(number, tag, fn) \
+    { \
+        number, #tag, tag##_fields, sizeof(struct tag), fn \
+    }
+#define DIRECTORY_ROWS \
+    ROW(DIRECTORY_OBJECT, directory_object, NULL), ROW(DIRECTORY_DONE, directory_done, NULL), \
+    { \
+        0 \
+    }
+
+static const struct channel_row edge_rows[] = {
+    ROW(EDGE_SUBMIT, submit, heard_submit),
+    ROW(EDGE_SUBMIT_DONE, submit_done, NULL),
+    ROW(EDGE_QUEUE_STATE, queue_state, NULL),
+    DIRECTORY_ROWS,
+};
+static const struct channel_row admin_rows[] = {
+    ROW(ADMIN_ASK, admin_ask, heard_ask),
+    ROW(ADMIN_ANSWER, admin_answer, NULL),
+    ROW(ADMIN_PROGRESS, admin_progress, NULL),
+    ROW(ADMIN_CANCEL, admin_cancel, heard_cancel),
+    ROW(EDGE_SUBMIT, submit, heard_submit),
+    ROW(EDGE_SUBMIT_DONE, submit_done, NULL),
+    DIRECTORY_ROWS,
+};
+static const struct channel_row relay_rows[] = {
+    ROW(RELAY_ATTEMPT, attempt, NULL),
+    ROW(RELAY_ATTEMPT_DONE, attempt_done, heard_attempt_done),
+    DIRECTORY_ROWS,
+};
+static const struct channel_row vault_rows[] = {
+    ROW(VAULT_MAILBOX_STATE, mailbox_state, heard_mailbox_state),
+    DIRECTORY_ROWS,
+};
+
+static const struct channel_row *rows(enum role_kind peer)
+{
+    switch (peer) {
+    case ROLE_EDGE:
+        return edge_rows;
+    case ROLE_ADMIN:
+        return admin_rows;
+    case ROLE_RELAY:
+        return relay_rows;
+    case ROLE_VAULT:
+        return vault_rows;
+    default:
+        return NULL;
+    }
+}
+
+/* --- coming and going --- */
+
+static void send_object(void *ctx, const struct directory_object *o)
+{
+    struct peer *p = ctx;
+    channel_send(p->channel, DIRECTORY_OBJECT, o);
+}
+
+static void greet(struct peer *p)
+{
+    struct queue *q = p->self->queue;
+    struct directory_done done = { .version = queue_objects_version(q) };
+    queue_objects_each(q, send_object, p);
+    channel_send(p->channel, DIRECTORY_DONE, &done);
+    if (p->kind == ROLE_EDGE) {
+        struct queue_state state = queue_state(q);
+        channel_send(p->channel, EDGE_QUEUE_STATE, &state);
+    }
+}
+
+static void *peer_up(void *ctx, enum role_kind kind, unsigned index, struct channel *c)
+{
+    struct queue_role *self = ctx;
+    struct peer *p = mem_alloc(sizeof *p);
+    p->self = self;
+    p->kind = kind;
+    p->channel = c;
+    list_append(&self->peers, &p->node);
+    greet(p);
+    if (kind == ROLE_RELAY) {
+        self->relay = c;
+        if (!self->is_stopping)
+            queue_relay_up(self->queue);
+    }
+    return p;
+}
+
+static void peer_down(void *ctx, enum role_kind kind, unsigned index, void *peer_ctx)
+{
+    struct queue_role *self = ctx;
+    struct peer *p = peer_ctx;
+    list_remove(&p->node);
+    queue_forget(self->queue, p);
+    if (kind == ROLE_RELAY) {
+        self->relay = NULL;
+        queue_relay_down(self->queue);
+    }
+    free(p);
+}
+
+static void *prepare(struct role *r, struct fault *why)
+{
+    struct queue_role *self = mem_alloc(sizeof *self);
+    self->role = r;
+    list_init(&self->peers);
+    return self;
+}
+
+static bool start(void *ctx, struct fault *why)
+{
+    struct queue_role *self = ctx;
+    self->queue = queue_new(role_loop(self->role), role_conf(self->role), &host, self, why);
+    if (!self->queue)
+        return false;
+    role_ready(self->role);
+    return true;
+}
+
+static void reload(void *ctx, const struct conf *conf)
+{
+    struct queue_role *self = ctx;
+    queue_reload(self->queue, conf);
+}
+
+static void on_drained(void *ctx)
+{
+    struct queue_role *self = ctx;
+    LIST_EACH (node, &self->peers)
+        channel_flush(LIST_OF(node, struct peer, node)->channel);
+    role_stopped(self->role);
+}
+
+/* No new attempts; those in flight may end, so that nothing is sent twice for no reason. */
+static void stop(void *ctx)
+{
+    struct queue_role *self = ctx;
+    self->is_stopping = true;
+    queue_drain(self->queue, on_drained, self);
+}
+
+const struct role_hooks queue_hooks = {
+    .kind = ROLE_QUEUE,
+    .name = "queue",
+    .prepare = prepare,
+    .start = start,
+    .rows = rows,
+    .peer_up = peer_up,
+    .peer_down = peer_down,
+    .reload = reload,
+    .stop = stop,
+};
