@@ -315,6 +315,11 @@ void log_to_events(int fd)
     to_events.fd = fd;
 }
 
+int log_events_fd(void)
+{
+    return to_events.fd;
+}
+
 void log_to_stderr(bool on)
 {
     write_out(&to_stderr);

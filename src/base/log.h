@@ -38,6 +38,7 @@ void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 bool log_level_from_name(const char *name, enum log_level *level);
 void log_to_events(int fd); /* taken; -1 stops. The old one is closed. */
+int log_events_fd(void);    /* -1: none */
 void log_to_stderr(bool on);
 void log_flush(void);
 

@@ -8,11 +8,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "msg/buffers.h"
@@ -329,6 +331,17 @@ void channel_flush(struct channel *c)
 static void on_flush(void *ctx)
 {
     channel_flush(ctx);
+}
+
+void channel_close(struct channel *c, int max_wait_ms)
+{
+    int64_t until = clock_steady_ms() + max_wait_ms, left;
+    channel_flush(c);
+    while (c->io && c->is_blocked && (left = until - clock_steady_ms()) > 0) {
+        poll(&(struct pollfd){ .fd = c->fd, .events = POLLOUT }, 1, (int)left);
+        channel_flush(c);
+    }
+    disconnect(c);
 }
 
 /* ---- input ---- */

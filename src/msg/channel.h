@@ -30,6 +30,9 @@ typedef void channel_closed_fn(void *ctx, const struct fault *why);
  * the peer sent before it died is heard before `closed`. Memory is returned at the end of the turn. */
 struct channel *channel_new(struct loop *l, int fd, const struct channel_row *rows, channel_closed_fn *closed, void *ctx);
 void channel_free(struct channel *c); /* takes NULL; safe inside its callbacks */
+/* For a process about to end: waits up to max_wait_ms for the output to leave, then neither sends nor hears; `closed` does not
+ * run. Still to be freed, if anything is. */
+void channel_close(struct channel *c, int max_wait_ms);
 /* What `heard` gets instead of the ctx that `closed` gets. */
 void channel_set_heard_ctx(struct channel *c, void *ctx);
 

@@ -30,7 +30,6 @@ MSG_STRUCT(parent_peer, MSG_PARENT_PEER);
     F(TEXT, protocol, 16) \
     F(TEXT, address, 128) \
     F(U32, tls, 0) /* enum conf_tls */ \
-    F(BOOL, require_auth, 0) \
     F(BOOL, auth_without_tls, 0) \
     F(TEXT, mode, 16) /* as in conf.listeners */ \
     F(BYTES, certificate_pem, 131072) \
