@@ -301,8 +301,8 @@ class Tenant:
         return self.world.file("sandbox-provider.yaml", yaml.safe_dump(provider))
 
     def registration_of(self, grant):
-        kind = {"app": "app-only", "code": "web", "device": "public", "public": "public"}[grant]
-        return next(r for r in self.sandbox.info["registrations"] if r["kind"] == kind)
+        name = {"app": "app", "code": "web", "device": "public"}[grant]
+        return next(r for r in self.sandbox.info["registrations"] if r["name"] == name)
 
     def add_registration(self, grant, name="m365"):
         g, r = self.gateway, self.registration_of(grant)

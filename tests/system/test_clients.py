@@ -59,7 +59,6 @@ def test_smtp_source(world):
     from harness import Tenant
     tenant = Tenant(world)
     tenant.gateway.cli("app", "set", "erp", "--from", "127.0.0.1/32")
-    tenant.sandbox.set("smtp.messages-per-minute", "100000")
     run("/usr/sbin/smtp-source", "-s", "5", "-m", "25", "-l", "2000", "-f", tenant.MAILBOX, "-t", RECIPIENT,
         f"127.0.0.1:{tenant.gateway.port}")
     listed = tenant.gateway.json("queue", "stats")
