@@ -46,6 +46,8 @@ static void rotate(struct parent *p)
         log_error("log.failed", LOG_TEXT("text", "the event file can't be put aside"), LOG_NUMBER("error", errno));
     else if (!events_open(p, &why))
         log_error("log.failed", LOG_FAULT(&why));
+    else
+        log_info("log.rotated", LOG_TEXT("text", older));
     free(older);
 }
 

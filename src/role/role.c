@@ -65,6 +65,8 @@ static _Noreturn void end(int status)
 
 void role_die(struct role *r, const struct fault *why)
 {
+    if (!r->is_ready)
+        log_to_stderr(true); /* this ends the daemon's start: whoever started it must see why */
     log_error("role.failed", LOG_UNSIGNED("index", r->index), LOG_FAULT(why));
     end(1);
 }

@@ -38,20 +38,31 @@ static bool load(struct parent *p, const char *conf_path, struct fault *why)
     return true;
 }
 
-/* The key is read once from standard input, but the vault may be started several times. */
+static bool read_input(uint8_t *data, size_t *size)
+{
+    for (*size = 0; *size < INPUT_MAX;) {
+        ssize_t n = read(STDIN_FILENO, data + *size, INPUT_MAX - *size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n == 0;
+        *size += (size_t)n;
+    }
+    return true;
+}
+
+/* The key is read once from standard input, but the vault may have to be started several times. */
 static bool keep_input(struct parent *p, struct fault *why)
 {
     uint8_t data[INPUT_MAX];
-    size_t size = 0;
-    ssize_t n = 0;
+    size_t size;
     if (!text_equal(p->conf->master_key.source, "stdin"))
         return true;
-    while (size < sizeof data && ((n = read(STDIN_FILENO, data + size, sizeof data - size)) > 0 || errno == EINTR))
-        size += n > 0 ? (size_t)n : 0;
     p->input_fd = memfd_create("postern-key", MFD_CLOEXEC);
-    bool is_kept = n >= 0 && p->input_fd >= 0 && write(p->input_fd, data, size) == (ssize_t)size;
+    bool is_kept = p->input_fd >= 0 && read_input(data, &size) && write(p->input_fd, data, size) == (ssize_t)size;
+    int error = errno;
     secret_wipe(data, sizeof data);
-    return is_kept || fault_errno(why, FAULT_LOCAL, errno, "the master key can't be read from standard input");
+    return is_kept || fault_errno(why, FAULT_LOCAL, error, "the master key can't be read from standard input");
 }
 
 static void raise_limits(void)

@@ -1,4 +1,5 @@
 /* role/state.c - the state directory: made, owned by the daemon's user, and used by one daemon at a time. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -50,26 +51,64 @@ static bool make_above(const char *path, struct fault *why)
     return is_made;
 }
 
-/* `mode` and group are set where they differ; without root only what the user may do is tried. */
-static bool make(const char *path, mode_t mode, const struct owner *owner, bool is_for_console, struct fault *why)
+struct place {
+    const char *path;
+    mode_t mode;
+    bool is_for_console; /* the group of those who may use the commands owns it */
+    bool is_state;       /* the others are left as they are when they exist */
+};
+
+/* A directory that is empty or holds what a Postern leaves behind. Any other was meant for something else, and must not be
+ * given away because of a slip in the configuration ("state: /etc"). */
+static bool is_ours(int fd)
 {
-    if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        return fault_errno(why, FAULT_CONFIG, errno, "directory %s can't be made", path);
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    static const char *const traces[] = { "postern.lock", "postern.db", "master.key", "vault" };
+    for (size_t i = 0; i < sizeof traces / sizeof *traces; i++)
+        if (faccessat(fd, traces[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+            return true;
+    int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = own < 0 ? NULL : fdopendir(own);
+    bool is_empty = dir != NULL;
+    for (const struct dirent *entry; is_empty && (entry = readdir(dir));)
+        is_empty = entry->d_name[0] == '.' || strcmp(entry->d_name, "lost+found") == 0;
+    if (dir)
+        closedir(dir);
+    else if (own >= 0)
+        close(own);
+    return is_empty;
+}
+
+static bool set_rights(int fd, const struct place *at, const struct owner *owner, struct fault *why)
+{
     struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        fault_errno(why, FAULT_CONFIG, errno, "directory %s can't be opened", path);
-        if (fd >= 0)
-            close(fd);
-        return false;
-    }
-    gid_t gid = is_for_console && owner->console != (gid_t)-1 ? owner->console : owner->user.gid;
+    if (fstat(fd, &st) < 0)
+        return fault_errno(why, FAULT_CONFIG, errno, "directory %s", at->path);
+    gid_t gid = at->is_for_console && owner->console != (gid_t)-1 ? owner->console : owner->user.gid;
     uid_t uid = owner->user.is_changed ? owner->user.uid : st.st_uid;
-    bool is_made = true;
     if ((st.st_uid != uid || st.st_gid != gid) && fchown(fd, uid, gid) < 0)
-        is_made = fault_errno(why, FAULT_CONFIG, errno, "directory %s can't be given to its owner", path);
-    else if ((st.st_mode & 07777) != mode && fchmod(fd, mode) < 0)
-        is_made = fault_errno(why, FAULT_CONFIG, errno, "the rights of directory %s can't be set", path);
+        return fault_errno(why, FAULT_CONFIG, errno, "directory %s can't be given to its owner", at->path);
+    if ((st.st_mode & 07777) != at->mode && fchmod(fd, at->mode) < 0)
+        return fault_errno(why, FAULT_CONFIG, errno, "the rights of directory %s can't be set", at->path);
+    return true;
+}
+
+static bool make(const struct place *at, const struct owner *owner, struct fault *why)
+{
+    if (!make_above(at->path, why))
+        return false;
+    bool is_new = mkdir(at->path, 0700) == 0;
+    if (!is_new && errno != EEXIST)
+        return fault_errno(why, FAULT_CONFIG, errno, "directory %s can't be made", at->path);
+    int fd = open(at->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return fault_errno(why, FAULT_CONFIG, errno, "directory %s can't be opened", at->path);
+    bool is_made = true;
+    if (!is_new && at->is_state && !is_ours(fd))
+        is_made = fault_set(why, FAULT_CONFIG, "",
+                            "directory %s holds files that are not Postern's: name one of its own as `state`",
+                            at->path);
+    else if (is_new || at->is_state)
+        is_made = set_rights(fd, at, owner, why);
     close(fd);
     return is_made;
 }
@@ -79,9 +118,10 @@ static bool make_all(const struct conf *conf, const struct owner *owner, struct 
     bool has_console = owner->console != (gid_t)-1;
     char *spool = mem_printf("%s/spool", conf->state);
     /* The group reaches the socket and the drop, and lists nothing; what it drops, others of it can't read or take away. */
-    bool is_made = make_above(conf->state, why) && make(conf->state, has_console ? 0710 : 0700, owner, true, why) &&
-                   make(spool, 0700, owner, false, why) && make_above(conf->sendmail.drop, why) &&
-                   make(conf->sendmail.drop, has_console ? 01730 : 0700, owner, true, why);
+    const struct place state = { conf->state, has_console ? 0710 : 0700, true, true };
+    const struct place inside = { spool, 0700, false, false };
+    const struct place drop = { conf->sendmail.drop, has_console ? 01730 : 0700, true, false };
+    bool is_made = make(&state, owner, why) && make(&inside, owner, why) && make(&drop, owner, why);
     free(spool);
     return is_made;
 }

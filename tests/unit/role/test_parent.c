@@ -42,7 +42,7 @@ static void write_conf(struct daemon *d, const char *listeners, const char *host
                             "user: nobody\ngroup: nogroup\n"
                             "hostname: %s\n"
                             "listeners:\n%s"
-                            "log: { level: debug }\n"
+                            "log: { level: debug, events-size: 64K }\n"
                             "limits: { edges: 2 }\n",
                             d->dir, hostname, listeners);
     struct fault why;
@@ -300,6 +300,51 @@ static void a_bad_file_changes_nothing(void **state)
     daemon_free(d);
 }
 
+static void a_grown_event_file_is_put_aside_for_all(void **state)
+{
+    struct daemon *d = daemon_new();
+    struct buf text;
+    struct fault why;
+    static char grown[70000];
+    char *events = mem_printf("%s/state/events.jsonl", d->dir), *older = mem_printf("%s.1", events);
+    start(d, toys);
+    expect(d, "postern: ready");
+    int fd = open(events, O_WRONLY | O_APPEND);
+    memset(grown, '\n', sizeof grown);
+    assert_int_equal(write(fd, grown, sizeof grown), sizeof grown);
+    close(fd);
+    expect(d, "log.rotated");
+    assert_int_equal(access(older, F_OK), 0);
+    /* A role writes to the new one. */
+    kill(pid_of(d, "relay"), SIGKILL);
+    expect(d, "queue0 up relay0");
+    buf_init(&text, 1 << 20);
+    assert_true(files_read(events, &text, &why));
+    assert_non_null(strstr(buf_str(&text), "\"role\":\"queue\",\"event\":\"channel.closed\""));
+    buf_fini(&text);
+    free(events);
+    free(older);
+    daemon_free(d);
+}
+
+static void a_directory_of_others_is_not_taken(void **state)
+{
+    struct daemon *d = daemon_new();
+    struct fault why;
+    struct stat st;
+    char *dir = mem_printf("%s/state", d->dir), *file = mem_printf("%s/precious", dir);
+    assert_int_equal(mkdir(dir, 0755), 0);
+    assert_true(files_replace(file, BYTES_LIT("x"), &why));
+    start(d, toys);
+    expect(d, "files that are not Postern's");
+    assert_int_equal(wait_end(d), 1);
+    assert_int_equal(stat(dir, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0755);
+    free(dir);
+    free(file);
+    daemon_free(d);
+}
+
 static void roles_stop_in_an_order_that_loses_nothing(void **state)
 {
     struct daemon *d = daemon_new();
@@ -415,6 +460,8 @@ int main(void)
         cmocka_unit_test(two_that_lost_each_other_are_joined_again),
         cmocka_unit_test(a_reload_changes_what_changed_and_nothing_else),
         cmocka_unit_test(a_bad_file_changes_nothing),
+        cmocka_unit_test(a_grown_event_file_is_put_aside_for_all),
+        cmocka_unit_test(a_directory_of_others_is_not_taken),
         cmocka_unit_test(roles_stop_in_an_order_that_loses_nothing),
         cmocka_unit_test(roles_die_with_their_parent),
         cmocka_unit_test(a_second_daemon_is_refused_by_name),
