@@ -70,7 +70,7 @@ static bool refuse_sender(const struct directory *d, const struct app *a, const 
     struct buf names;
     char who[160], address[128];
     size_t nth = 0;
-    buf_init(&names, 400);
+    buf_init(&names, 240);
     for (size_t i = 0; i < a->mailboxes_count; i++) {
         const struct mailbox *m = directory_mailbox(d, a->mailboxes[i]);
         if (is_way_out(m))
