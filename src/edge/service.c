@@ -1,0 +1,67 @@
+/* edge/service.c */
+#include "edge/service.h"
+
+#include <stdlib.h>
+
+#include "base/arena.h"
+
+static void take_settings(struct service *s, const struct conf *conf)
+{
+    s->hostname = mem_strdup(conf->hostname);
+    s->header_limit = conf->limits.header_size;
+    s->session_idle_ms = (int64_t)conf->limits.session_idle_s * 1000;
+    s->data_idle_ms = (int64_t)conf->limits.data_idle_s * 1000;
+    uint32_t recipients = conf->limits.recipients;
+    s->policy = (struct smtp_server_policy){
+        .hostname = s->hostname,
+        .offers_starttls = s->tls == CONF_TLS_STARTTLS,
+        .offers_auth = true,
+        .needs_auth = true, /* or an address range: there is no open listener */
+        .needs_tls_for_auth = s->tls == CONF_TLS_STARTTLS && !s->auth_without_tls,
+        .size_limit = conf->limits.message_size,
+        .recipients_limit = recipients < EDGE_RECIPIENTS ? recipients : EDGE_RECIPIENTS,
+        .errors_limit = conf->limits.errors_per_session,
+    };
+}
+
+struct service *service_new(const struct parent_listener *l, const struct conf *conf, struct fault *why)
+{
+    struct tls_context *context = NULL;
+    if (l->tls != CONF_TLS_NONE) {
+        context = tls_server_new(l->certificate_pem, l->key_pem, why);
+        if (!context)
+            return NULL;
+    }
+    struct service *s = mem_alloc(sizeof *s);
+    *s = (struct service){
+        .refs = 1, .tls = (enum conf_tls)l->tls, .context = context, .auth_without_tls = l->auth_without_tls
+    };
+    take_settings(s, conf);
+    return s;
+}
+
+struct service *service_renew(const struct service *old, const struct conf *conf)
+{
+    struct service *s = mem_alloc(sizeof *s);
+    *s = (struct service){ .refs = 1,
+                           .tls = old->tls,
+                           .context = old->context ? tls_context_ref(old->context) : NULL,
+                           .auth_without_tls = old->auth_without_tls };
+    take_settings(s, conf);
+    return s;
+}
+
+struct service *service_ref(struct service *s)
+{
+    s->refs++;
+    return s;
+}
+
+void service_free(struct service *s)
+{
+    if (!s || --s->refs > 0)
+        return;
+    tls_context_free(s->context);
+    free(s->hostname);
+    free(s);
+}
