@@ -1,0 +1,53 @@
+/* edge/edge_private.h - what the files of this room share. */
+#ifndef EDGE_EDGE_PRIVATE_H
+#define EDGE_EDGE_PRIVATE_H
+
+#include "base/map.h"
+#include "edge/ask.h"
+#include "edge/edge.h"
+#include "edge/service.h"
+#include "object/directory.h"
+
+struct edge {
+    struct loop *loop;
+    const struct conf *conf;
+    int spool_fd;
+
+    struct directory *directory;
+    struct directory
+        *incoming; /* being filled since the queue role came up; replaces `directory` when it is complete */
+    bool has_directory;
+
+    struct channel *vault, *queue; /* NULL: away */
+    bool is_queue_open;
+    char queue_why[512]; /* in the queue role's words */
+
+    struct list listeners;
+    struct list sessions;
+    size_t sessions_count;
+    struct map *hosts; /* sessions per client address */
+    uint32_t run;      /* random, so that session ids of different runs differ */
+    uint32_t started;  /* sessions so far */
+
+    struct asks logins, submits;
+
+    edge_event_fn *ready;
+    void *ready_ctx;
+    edge_event_fn *stopped;
+    void *stopped_ctx;
+    bool is_stopping;
+    struct loop_timer patience; /* while stopping */
+    struct loop_deferred last_out;
+};
+
+/* listener.c */
+void edge_listeners_resume(struct edge *e);
+void edge_listeners_reload(struct edge *e);
+void edge_listeners_end(struct edge *e);
+
+/* edge.c */
+void edge_session_began(struct edge *e, struct list *node, const char *host);
+void edge_session_ended(struct edge *e, struct list *node, const char *host);
+size_t edge_sessions_of(const struct edge *e, const char *host);
+
+#endif

@@ -1,0 +1,100 @@
+/* edge/listener.c - doors: who is let in, and how many at a time. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "edge/session.h"
+#include "net/listen.h"
+
+struct door {
+    struct list node; /* in edge->listeners */
+    struct edge *edge;
+    unsigned number;
+    struct service *service;
+    struct listener *listener;
+};
+
+/* A TLS client could not read this; for it the end of the connection has to do. */
+static void turn_away(const struct door *d, int fd, const char *host, const char *text)
+{
+    if (d->service->tls != CONF_TLS_IMPLICIT)
+        (void)!send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
+    close(fd);
+    log_info("session.refused", LOG_TEXT("peer", host), LOG_TEXT("text", text));
+}
+
+static void on_accepted(void *ctx, int fd, const struct net_addr *peer)
+{
+    struct door *d = ctx;
+    struct edge *e = d->edge;
+    char host[NET_ADDR_TEXT_SIZE];
+    net_addr_host_text(peer, host, sizeof host);
+    if (e->sessions_count >= e->conf->limits.sessions)
+        turn_away(d, fd, host, "421 4.7.0 Too many sessions, try again later\r\n");
+    else if (edge_sessions_of(e, host) >= e->conf->limits.sessions_per_host)
+        turn_away(d, fd, host, "421 4.7.0 Too many sessions from your address, close some first\r\n");
+    else
+        session_open(e, d->service, fd, host);
+}
+
+void edge_listen(struct edge *e, const struct parent_listener *l)
+{
+    struct fault why;
+    struct service *service = service_new(l, e->conf, &why);
+    if (!service || e->is_stopping) {
+        if (!service)
+            log_error("listener.failed", LOG_TEXT("address", l->address), LOG_FAULT(&why));
+        service_free(service);
+        close(l->fd);
+        return;
+    }
+    edge_unlisten(e, l->number);
+    struct door *d = mem_alloc(sizeof *d);
+    *d = (struct door){ .edge = e, .number = l->number, .service = service };
+    d->listener = listener_new(e->loop, l->fd, on_accepted, d);
+    if (!e->has_directory)
+        listener_pause(d->listener);
+    list_append(&e->listeners, &d->node);
+}
+
+/* The door itself may be in use up the stack only while it accepts, and nothing there ends it. */
+static void door_free(struct door *d)
+{
+    list_remove(&d->node);
+    listener_free(d->listener);
+    service_free(d->service);
+    free(d);
+}
+
+void edge_unlisten(struct edge *e, unsigned number)
+{
+    LIST_EACH (node, &e->listeners) {
+        struct door *d = LIST_OF(node, struct door, node);
+        if (d->number == number)
+            door_free(d);
+    }
+}
+
+void edge_listeners_resume(struct edge *e)
+{
+    LIST_EACH (node, &e->listeners)
+        listener_resume(LIST_OF(node, struct door, node)->listener);
+}
+
+void edge_listeners_reload(struct edge *e)
+{
+    LIST_EACH (node, &e->listeners) {
+        struct door *d = LIST_OF(node, struct door, node);
+        struct service *old = d->service;
+        d->service = service_renew(old, e->conf);
+        service_free(old);
+    }
+}
+
+void edge_listeners_end(struct edge *e)
+{
+    LIST_EACH (node, &e->listeners)
+        door_free(LIST_OF(node, struct door, node));
+}
