@@ -5,9 +5,11 @@
  *   no `current`, records            refused: somebody lost the pointer, not the mail
  *   `current` opens with the key     it is in force; every other generation is a left-over and wiped
  *   `current` opens with "<file>.next"   the machine stopped between the switch and the rename: rename now */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -128,6 +130,9 @@ static bool open_root(struct vault *v, struct fault *why)
 struct vault *vault_open(const char *path, struct master_key *key, struct fault *why)
 {
     struct vault *v = mem_alloc(sizeof *v);
+    int started = sodium_init();
+    assert(started >= 0);
+    (void)started;
     v->path = mem_strdup(path);
     v->root = v->directory = -1;
     v->master = key;
