@@ -1,0 +1,259 @@
+/* token/flight.c - one request for an access token at a time per grant, and what comes of it.
+ *
+ * Serial per grant, not only per permission: two refreshes at once would both present the same refresh token, which providers with
+ * strict rotation take for theft. */
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "token/scope.h"
+#include "token/tokens_private.h"
+
+#define RETRY_FIRST_MS 5000
+#define RETRY_LAST_MS 300000
+#define STORE_USED_EVERY_MS \
+    (24 * 3600 * 1000LL) /* a rotated token is stored at once; a mere time of use now and then */
+
+static void flight_next(struct grant *g);
+
+void flight_answer_waiters(struct grant *g, struct access *a, const struct fault *why)
+{
+    struct list waiting;
+    list_init(&waiting);
+    for (struct list *at = list_pop(&a->waiters); at; at = list_pop(&a->waiters))
+        list_append(&waiting, at);
+    a->waiters_count = 0;
+    /* Each may ask again, or make another's asker go away, so the token is held on its own and the line is empty already. */
+    struct secret *token = why ? NULL : secret_dup(a->token);
+    struct token_reply reply = { .is_ok = !why, .serial = a->serial, .expires_ms = a->expires_wall_ms };
+    if (why)
+        reply.why = *why;
+    else
+        reply.secret = secret_bytes(token);
+    for (struct list *at = list_pop(&waiting); at; at = list_pop(&waiting)) {
+        struct waiter *w = LIST_OF(at, struct waiter, node);
+        reply.user = w->user;
+        reply.sasl = w->sasl;
+        w->done(w->ctx, w->tag, &reply);
+        free(w->user);
+        free(w);
+    }
+    secret_free(token);
+}
+
+static bool is_passing(const struct fault *f)
+{
+    return f->kind == FAULT_RETRY || f->kind == FAULT_LOCAL;
+}
+
+/* Doubling, a fifth of it random, and never sooner than the server wishes. */
+static int64_t pause_after(const struct grant *g, const struct fault *why)
+{
+    uint32_t random;
+    int64_t pause_ms = RETRY_FIRST_MS;
+    for (unsigned i = 1; i < g->failures && pause_ms < RETRY_LAST_MS; i++)
+        pause_ms *= 2;
+    if (pause_ms > RETRY_LAST_MS)
+        pause_ms = RETRY_LAST_MS;
+    if (pause_ms < (int64_t)why->retry_after_s * 1000)
+        pause_ms = (int64_t)why->retry_after_s * 1000;
+    secret_random(&random, sizeof random);
+    return pause_ms + pause_ms / 5 * (random % 1024) / 1024;
+}
+
+static void fail_passing(struct grant *g, struct fault *why)
+{
+    g->failures++;
+    int64_t pause_ms = pause_after(g, why);
+    g->not_before_ms = loop_now_ms(g->home->parts.loop) + pause_ms;
+    why->retry_after_s = (uint32_t)((pause_ms + 999) / 1000);
+    if (!g->needs_person) {
+        g->problem = *why;
+        g->problem_ms = loop_wall_ms(g->home->parts.loop);
+    }
+}
+
+static void fail_for_person(struct grant *g, struct fault *why)
+{
+    struct fault bad = { 0 };
+    why->kind = FAULT_HOLD;
+    g->failures++;
+    g->not_before_ms = loop_now_ms(g->home->parts.loop) + PERSON_PAUSE_MS;
+    g->needs_person = true;
+    g->problem = *why;
+    g->problem_ms = loop_wall_ms(g->home->parts.loop);
+    if (!grant_save(g, g->refresh, &bad))
+        log_warn("vault.write-failed", LOG_TEXT("record", g->name), LOG_FAULT(&bad));
+}
+
+static void flight_failed(struct grant *g, const struct fault *seen)
+{
+    struct fault why = *seen;
+    g->flying = NULL;
+    if (is_passing(&why))
+        fail_passing(g, &why);
+    else
+        fail_for_person(g, &why);
+    log_warn("token.failed", LOG_TEXT(g->is_app ? "registration" : "mailbox", g->name), LOG_FAULT(&why),
+             LOG_UNSIGNED("retry_after", why.retry_after_s));
+    state_changed_of_grant(g);
+    /* All of this grant's waiters would meet the same refusal. */
+    for (size_t i = 0; i < g->access_count; i++) {
+        g->access[i].is_wanted = false;
+        if (g->access[i].waiters_count > 0)
+            flight_answer_waiters(g, &g->access[i], &why);
+    }
+}
+
+/* The rotated refresh token, durable before anything is done with the rest of the answer. */
+static bool keep_refresh(struct grant *g, struct answer *a, struct fault *why)
+{
+    bool is_rotated = a->refresh && !secret_equal(a->refresh, g->refresh);
+    int64_t now_ms = loop_wall_ms(g->home->parts.loop);
+    struct fault problem = g->problem, bad = { 0 };
+    bool needed_person = g->needs_person;
+    fault_clear(&g->problem);
+    g->needs_person = false;
+    g->used_ms = now_ms;
+    if (!is_rotated && !needed_person && now_ms - g->stored_used_ms < STORE_USED_EVERY_MS)
+        return true;
+    bool ok = grant_save(g, is_rotated ? a->refresh : g->refresh, &bad);
+    if (!ok && is_rotated) {
+        g->problem = problem;
+        g->needs_person = needed_person;
+        *why = bad;
+        why->kind = FAULT_LOCAL;
+        return fault_wrap(why, "the renewed sign-in of %s could not be stored, the old one is kept", g->name);
+    }
+    if (!ok)
+        log_warn("vault.write-failed", LOG_TEXT("record", g->name), LOG_FAULT(&bad));
+    if (is_rotated) {
+        secret_free(g->refresh);
+        g->refresh = a->refresh;
+        a->refresh = NULL;
+    }
+    return true;
+}
+
+static bool accept_answer(struct grant *g, struct answer *a, struct fault *why)
+{
+    if (!scope_is_granted(a->scope, g->flying->permission))
+        return fault_set(why, FAULT_HOLD, "grant.scope", "the server granted \"%.200s\", which does not hold %s",
+                         a->scope, g->flying->permission);
+    return keep_refresh(g, a, why);
+}
+
+static void flight_arrived(struct grant *g, struct answer *answer)
+{
+    struct access *a = g->flying;
+    g->flying = NULL;
+    access_take(g, a, answer);
+    log_info("token.renewed", LOG_TEXT(g->is_app ? "registration" : "mailbox", g->name),
+             LOG_TEXT("permission", a->permission), LOG_NUMBER("lifetime", answer->expires_in_s));
+    state_changed_of_grant(g);
+    flight_answer_waiters(g, a, NULL);
+    flight_next(g);
+}
+
+/* While the request was under way the grant was signed in for anew or forgotten: its answer is nobody's any more. */
+static void flight_lost(struct grant *g)
+{
+    struct access *a = g->flying;
+    g->flying = NULL;
+    if (access_is_good(g, a))
+        flight_answer_waiters(g, a, NULL);
+    else if (a->waiters_count > 0 && (g->refresh || g->is_app))
+        a->is_wanted = true;
+    else
+        flight_answer_waiters(g, a, &(struct fault){ FAULT_HOLD, 0, "grant.missing", "nobody has signed in any more" });
+    flight_next(g);
+}
+
+static void on_answer(void *ctx, const struct http_answer *http)
+{
+    struct grant *g = ctx;
+    struct answer answer;
+    struct fault why = { 0 };
+    if (g->epoch != g->flight_epoch) {
+        flight_lost(g);
+        return;
+    }
+    bool ok = answer_read(http, &answer, &why) && accept_answer(g, &answer, &why);
+    if (ok)
+        flight_arrived(g, &answer);
+    else
+        flight_failed(g, &why);
+    answer_fini(&answer);
+}
+
+static void fill_form(const struct grant *g, const struct subject *s, struct form *form)
+{
+    struct arena *life = arena_new();
+    if (g->is_app) {
+        form_add(form, "grant_type", "client_credentials");
+        form_add(form, "scope", g->flying->permission);
+    } else {
+        form_add(form, "grant_type", "refresh_token");
+        form_add_bytes(form, "refresh_token", secret_bytes(g->refresh));
+        form_add(form, "scope", scope_for_refresh(s->provider, g->flying->permission, life));
+    }
+    arena_free(life);
+}
+
+static void on_endpoints(void *ctx, const struct endpoints *e, const struct fault *refused)
+{
+    struct grant *g = ctx;
+    struct subject s;
+    struct fault why = { 0 };
+    struct form form;
+    if (g->epoch != g->flight_epoch) {
+        flight_lost(g);
+        return;
+    }
+    if (refused) {
+        flight_failed(g, refused);
+        return;
+    }
+    form_init(&form);
+    bool ok = subject_of_grant(g, &s, &why);
+    if (ok) {
+        fill_form(g, &s, &form);
+        ok = subject_sign_form(g->home, &s, e->token, &form, &why);
+    }
+    if (ok)
+        http_send(g->home->parts.http,
+                  &(struct http_request){ e->token, form_bytes(&form), s.ca_pem, g->home->settings.timeout_s },
+                  on_answer, g);
+    else
+        flight_failed(g, &why);
+    form_fini(&form);
+}
+
+static void flight_next(struct grant *g)
+{
+    struct access *a = NULL;
+    for (size_t i = 0; !g->flying && !a && i < g->access_count; i++) {
+        if (g->access[i].is_wanted)
+            a = &g->access[i];
+    }
+    if (!a)
+        return;
+    struct subject s;
+    struct fault why = { 0 };
+    a->is_wanted = false;
+    g->flying = a;
+    g->flight_epoch = g->epoch;
+    if (subject_of_grant(g, &s, &why))
+        endpoints_get(g->home->documents, s.provider, s.registration->tenant, s.ca_pem, ENDPOINT_TOKEN, on_endpoints,
+                      g);
+    else
+        flight_failed(g, &why);
+}
+
+void flight_want(struct grant *g, struct access *a)
+{
+    if (g->flying == a)
+        return;
+    a->is_wanted = true;
+    flight_next(g);
+}

@@ -1,0 +1,189 @@
+#include "token/idtoken.h"
+
+#include <cjose/cjose.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/secret.h"
+#include "base/text.h"
+#include "object/object.h"
+
+#define SKEW_S 300
+#define JWT_LIMIT 32768
+
+static bool refuse(struct fault *why, const char *text)
+{
+    return fault_set(why, FAULT_REJECT, "grant.id-token", "the id_token was not believed: %s", text);
+}
+
+static json_t *decode_part(struct bytes part)
+{
+    size_t room = part.size + 4, size = 0;
+    uint8_t *plain = mem_alloc(room);
+    json_t *json = NULL;
+    if (base64url_decode(part, plain, room, &size))
+        json = json_loadb((const char *)plain, size, JSON_REJECT_DUPLICATES, NULL);
+    secret_wipe(plain, room);
+    free(plain);
+    return json;
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+static bool is_listed(const json_t *list, const char *text)
+{
+    const json_t *item;
+    size_t i;
+    json_array_foreach(list, i, item)
+    {
+        if (text_equal(json_string_value(item), text))
+            return true;
+    }
+    return false;
+}
+
+/* The key may only be an RSA one for signatures, whatever else the document holds under this kid. */
+static const json_t *key_of(const json_t *jwks, const char *kid)
+{
+    const json_t *key;
+    size_t i;
+    json_array_foreach(json_object_get(jwks, "keys"), i, key)
+    {
+        const char *use = text_of(key, "use");
+        if (text_equal(text_of(key, "kid"), kid) && text_equal(text_of(key, "kty"), "RSA") &&
+            (use[0] == '\0' || text_equal(use, "sig")))
+            return key;
+    }
+    return NULL;
+}
+
+/* Only kty, n and e go to cjose: anything else in a fetched key (private parts, odd certificates) has no business there. */
+static cjose_jwk_t *import_key(const json_t *key)
+{
+    json_t *bare = json_pack("{s:s, s:s, s:s}", "kty", "RSA", "n", text_of(key, "n"), "e", text_of(key, "e"));
+    char *text = json_dumps(bare, JSON_COMPACT);
+    cjose_err error;
+    cjose_jwk_t *jwk = text ? cjose_jwk_import(text, strlen(text), &error) : NULL;
+    free(text);
+    json_decref(bare);
+    return jwk;
+}
+
+static bool is_signed(struct bytes jwt, const json_t *key)
+{
+    cjose_err error;
+    cjose_jwk_t *jwk = import_key(key);
+    cjose_jws_t *jws = jwk ? cjose_jws_import((const char *)jwt.data, jwt.size, &error) : NULL;
+    bool ok = jws && cjose_jws_verify(jws, jwk, &error);
+    cjose_jws_release(jws);
+    cjose_jwk_release(jwk);
+    return ok;
+}
+
+static bool check_signature(struct bytes jwt, struct bytes header, const json_t *jwks, bool *is_key_unknown,
+                            struct fault *why)
+{
+    json_t *json = decode_part(header);
+    const char *alg = text_of(json, "alg"), *kid = text_of(json, "kid");
+    const json_t *key = key_of(jwks, kid);
+    bool ok = false;
+    /* The algorithm is ours to choose, never the token's: no "none", no HMAC under a public key. */
+    if (!text_equal(alg, "RS256"))
+        refuse(why, "its algorithm is not RS256");
+    else if (json_object_get(json, "crit"))
+        refuse(why, "its header demands an extension that is not known here");
+    else if (!key)
+        *is_key_unknown = !refuse(why, "it is signed with a key that the provider does not publish");
+    else if (!is_signed(jwt, key))
+        refuse(why, "its signature is wrong");
+    else
+        ok = true;
+    json_decref(json);
+    return ok;
+}
+
+static bool is_issuer(const char *expected, const char *issuer, const char *tid)
+{
+    const char *hole = strstr(expected, "{tenantid}");
+    if (!hole)
+        return text_equal(expected, issuer);
+    size_t before = (size_t)(hole - expected), size = strlen(tid);
+    if (size == 0 || strspn(tid, "0123456789abcdefABCDEF-") != size)
+        return false;
+    return strncmp(issuer, expected, before) == 0 && strncmp(issuer + before, tid, size) == 0 &&
+           text_equal(issuer + before + size, hole + strlen("{tenantid}"));
+}
+
+static bool is_audience(const json_t *claims, const char *client_id)
+{
+    const json_t *aud = json_object_get(claims, "aud");
+    if (json_is_string(aud))
+        return text_equal(json_string_value(aud), client_id);
+    const char *azp = text_of(claims, "azp");
+    return is_listed(aud, client_id) && (json_array_size(aud) == 1 || text_equal(azp, client_id));
+}
+
+static bool check_claims(const json_t *claims, const struct idtoken_expected *e, struct fault *why)
+{
+    const json_t *exp = json_object_get(claims, "exp"), *nbf = json_object_get(claims, "nbf");
+    if (!is_issuer(e->issuer, text_of(claims, "iss"), text_of(claims, "tid")))
+        return refuse(why, "its issuer is not the provider's");
+    if (!is_audience(claims, e->client_id))
+        return refuse(why, "it was made for another application");
+    if (e->nonce && !text_equal(text_of(claims, "nonce"), e->nonce))
+        return refuse(why, "its nonce is not the one of this sign-in");
+    if (!json_is_number(exp) || json_number_value(exp) + SKEW_S <= (double)e->now_s)
+        return refuse(why, "it has expired (is this machine's clock right?)");
+    if (nbf && (!json_is_number(nbf) || json_number_value(nbf) - SKEW_S > (double)e->now_s))
+        return refuse(why, "it is not valid yet (is this machine's clock right?)");
+    return true;
+}
+
+static void take_claims(const json_t *claims, struct arena *arena, struct idtoken_claims *out)
+{
+    out->preferred_username = arena_strdup(arena, text_of(claims, "preferred_username"));
+    out->upn = arena_strdup(arena, text_of(claims, "upn"));
+    out->email = arena_strdup(arena, text_of(claims, "email"));
+    out->unique_name = arena_strdup(arena, text_of(claims, "unique_name"));
+    out->tid = arena_strdup(arena, text_of(claims, "tid"));
+    out->oid = arena_strdup(arena, text_of(claims, "oid"));
+}
+
+bool idtoken_verify(struct bytes jwt, const json_t *jwks, const struct idtoken_expected *expected, struct arena *arena,
+                    struct idtoken_claims *claims, bool *is_key_unknown, struct fault *why)
+{
+    *is_key_unknown = false;
+    size_t first = bytes_find(jwt, BYTES_LIT("."));
+    struct bytes rest = first == SIZE_MAX ? BYTES_NONE : bytes_slice(jwt, first + 1, jwt.size);
+    size_t second = bytes_find(rest, BYTES_LIT("."));
+    if (jwt.size > JWT_LIMIT || second == SIZE_MAX)
+        return refuse(why, "it is not a signed JWT");
+    if (!check_signature(jwt, bytes_slice(jwt, 0, first), jwks, is_key_unknown, why))
+        return false;
+    json_t *json = decode_part(bytes_slice(rest, 0, second));
+    bool ok = json_is_object(json) ? check_claims(json, expected, why) : refuse(why, "it holds no claims");
+    if (ok)
+        take_claims(json, arena, claims);
+    json_decref(json);
+    return ok;
+}
+
+const char *idtoken_user(const struct idtoken_claims *c)
+{
+    const char *const names[] = { c->preferred_username, c->upn, c->email, c->unique_name };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (names[i][0] != '\0')
+            return names[i];
+    }
+    return "";
+}
+
+bool idtoken_is_user(const struct idtoken_claims *c, const char *address)
+{
+    return object_address_equal(c->preferred_username, address) || object_address_equal(c->upn, address) ||
+           object_address_equal(c->email, address) || object_address_equal(c->unique_name, address);
+}

@@ -1,0 +1,344 @@
+/* token/verbs.c - a table of verbs; each reads its JSON, does one thing, and answers once. */
+#include "token/verbs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "doctor/finding.h"
+#include "token/certificate.h"
+#include "vault/seal.h"
+
+#define SECRET_MAX 4096
+
+struct verbs {
+    struct verbs_parts parts;
+    verbs_answer_fn *answer;
+    void *ctx;
+};
+
+struct asked {
+    struct verbs *v;
+    uint64_t tag;
+    const json_t *json;
+    struct bytes secret;
+};
+
+struct verbs *verbs_new(const struct verbs_parts *parts, verbs_answer_fn *answer, void *ctx)
+{
+    struct verbs *v = mem_alloc(sizeof *v);
+    *v = (struct verbs){ *parts, answer, ctx };
+    return v;
+}
+
+void verbs_free(struct verbs *v)
+{
+    if (v)
+        authorize_forget_asker(v->parts.tokens, v);
+    free(v);
+}
+
+static void answer(struct verbs *v, uint64_t tag, uint32_t status, json_t *json /* taken; NULL: {} */,
+                   struct bytes secret)
+{
+    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    struct admin_answer a = { .tag = tag, .status = status, .json = text ? text : "{}", .secret = secret, .fd = -1 };
+    v->answer(v->ctx, &a);
+    free(text);
+    json_decref(json);
+}
+
+static uint32_t status_of(const struct fault *why)
+{
+    if (text_equal(why->id, "mailbox.unknown"))
+        return 404;
+    return why->kind == FAULT_RETRY || why->kind == FAULT_LOCAL ? 503 : 422;
+}
+
+static void refuse(struct verbs *v, uint64_t tag, const char *address, const struct fault *why)
+{
+    const struct mailbox *m = directory_mailbox(v->parts.directory, address);
+    const struct registration *r = m ? directory_registration(v->parts.directory, m->registration) : NULL;
+    const struct finding *f = finding_by_id(why->id);
+    struct finding_facts facts = { .mailbox = m ? m->address : NULL,
+                                   .tenant = r ? r->tenant : NULL,
+                                   .client_id = r ? r->client_id : NULL };
+    json_t *finding = finding_json_of_fault(why, &facts);
+    const char *cause = json_string_value(json_object_get(finding, "cause"));
+    json_t *json = json_pack("{s:s, s:s, s:[o]}", "title", f && cause ? cause : "Refused", "detail", why->text,
+                             "findings", finding);
+    answer(v, tag, status_of(why), json, BYTES_NONE);
+}
+
+static void mistaken(const struct asked *a, const char *text)
+{
+    answer(a->v, a->tag, 400, json_pack("{s:s, s:s}", "title", "The request can't be understood", "detail", text),
+           BYTES_NONE);
+}
+
+static const char *text_in(const struct asked *a, const char *key)
+{
+    const char *text = json_string_value(json_object_get(a->json, key));
+    return text ? text : "";
+}
+
+/* What a file or a prompt adds behind a secret is not part of it. */
+static struct bytes without_newline(struct bytes secret)
+{
+    while (secret.size > 0 && (secret.data[secret.size - 1] == '\n' || secret.data[secret.size - 1] == '\r'))
+        secret.size--;
+    return secret;
+}
+
+/* The object may reach us only after the secret does: then the name counts as it is given. */
+static const char *registration_name(const struct asked *a)
+{
+    const char *name = text_in(a, "name");
+    const struct registration *r = directory_registration(a->v->parts.directory, name);
+    return r ? r->name : name;
+}
+
+static const char *mailbox_address(const struct asked *a)
+{
+    const char *address = text_in(a, "address");
+    const struct mailbox *m = directory_mailbox(a->v->parts.directory, address);
+    return m ? m->address : address;
+}
+
+static void conclude(const struct asked *a, bool ok, const struct fault *why)
+{
+    if (ok)
+        answer(a->v, a->tag, 204, NULL, BYTES_NONE);
+    else
+        refuse(a->v, a->tag, text_in(a, "address"), why);
+}
+
+static void registration_secret(const struct asked *a)
+{
+    struct fault why = { 0 };
+    struct bytes secret = without_newline(a->secret);
+    const char *name = registration_name(a);
+    if (secret.size == 0 || secret.size > SECRET_MAX) {
+        mistaken(a, "a secret of 1 to 4096 bytes is wanted");
+        return;
+    }
+    bool ok = vault_put(a->v->parts.vault, VAULT_REGISTRATION_SECRET, name, secret, &why);
+    if (ok)
+        tokens_secret_changed(a->v->parts.tokens, name);
+    conclude(a, ok, &why);
+}
+
+static void registration_certificate(const struct asked *a)
+{
+    struct fault why = { 0 };
+    const char *name = registration_name(a), *subject = text_in(a, "subject");
+    int64_t now_ms = loop_wall_ms(a->v->parts.loop);
+    char *ours = mem_printf("Postern %s", name);
+    struct certificate *c = a->secret.size > 0
+                                ? certificate_take(a->secret, now_ms, &why)
+                                : certificate_make(subject[0] ? subject : ours, CERTIFICATE_BITS, now_ms, &why);
+    free(ours);
+    if (c && vault_put(a->v->parts.vault, VAULT_REGISTRATION_CERTIFICATE, name, secret_bytes(c->pem), &why)) {
+        json_t *json = json_pack("{s:s, s:s, s:s, s:s}", "certificate_pem", c->public_pem, "certificate_sha256",
+                                 c->sha256, "certificate_sha1", c->sha1, "certificate_expires", c->expires);
+        answer(a->v, a->tag, 200, json, BYTES_NONE);
+        tokens_secret_changed(a->v->parts.tokens, name);
+    } else {
+        refuse(a->v, a->tag, "", &why);
+    }
+    certificate_free(c);
+}
+
+static void registration_forget(const struct asked *a)
+{
+    static const char *const kinds[] = { VAULT_REGISTRATION_SECRET, VAULT_REGISTRATION_CERTIFICATE, VAULT_APP_GRANT };
+    struct fault why = { 0 };
+    bool ok = true;
+    for (size_t i = 0; ok && i < sizeof kinds / sizeof kinds[0]; i++)
+        ok = vault_remove(a->v->parts.vault, kinds[i], registration_name(a), &why);
+    tokens_secret_changed(a->v->parts.tokens, registration_name(a));
+    conclude(a, ok, &why);
+}
+
+static void mailbox_password(const struct asked *a)
+{
+    struct fault why = { 0 };
+    struct bytes password = without_newline(a->secret);
+    if (password.size == 0 || password.size > SECRET_MAX) {
+        mistaken(a, "a password of 1 to 4096 bytes is wanted");
+        return;
+    }
+    bool ok = vault_put(a->v->parts.vault, VAULT_MAILBOX_PASSWORD, mailbox_address(a), password, &why);
+    if (ok)
+        tokens_password_changed(a->v->parts.tokens, mailbox_address(a));
+    conclude(a, ok, &why);
+}
+
+static void mailbox_forget(const struct asked *a)
+{
+    struct fault why = { 0 };
+    bool ok = tokens_forget(a->v->parts.tokens, mailbox_address(a), &why);
+    conclude(a, ok, &why);
+}
+
+static void grant_get(const struct asked *a)
+{
+    struct fault why = { 0 };
+    json_t *json = tokens_grant_json(a->v->parts.tokens, text_in(a, "address"));
+    if (json) {
+        answer(a->v, a->tag, 200, json, BYTES_NONE);
+        return;
+    }
+    fault_set(&why, FAULT_HOLD, "mailbox.unknown", "there is no mailbox %s", text_in(a, "address"));
+    refuse(a->v, a->tag, "", &why);
+}
+
+struct listing {
+    struct tokens *tokens;
+    json_t *items;
+};
+
+static bool add_grant(void *ctx, const void *object)
+{
+    struct listing *l = ctx;
+    json_array_append_new(l->items, tokens_grant_json(l->tokens, ((const struct mailbox *)object)->address));
+    return true;
+}
+
+static void grant_list(const struct asked *a)
+{
+    struct listing l = { a->v->parts.tokens, json_array() };
+    directory_each(a->v->parts.directory, OBJECT_MAILBOX, add_grant, &l);
+    answer(a->v, a->tag, 200, json_pack("{s:o}", "items", l.items), BYTES_NONE);
+}
+
+static void on_authorized(void *ctx, uint64_t tag, const char *address, const json_t *result, const struct fault *why)
+{
+    struct verbs *v = ctx;
+    if (result)
+        answer(v, tag, 200, json_incref((json_t *)(uintptr_t)result), BYTES_NONE);
+    else
+        refuse(v, tag, address, why);
+}
+
+static void authorize_start_verb(const struct asked *a)
+{
+    struct authorize_start start = { text_in(a, "address"), text_in(a, "method"), text_in(a, "redirect_uri") };
+    authorize_begin(a->v->parts.tokens, &start, on_authorized, a->v, a->tag);
+}
+
+static void authorize_finish_verb(const struct asked *a)
+{
+    authorize_finish(a->v->parts.tokens, text_in(a, "id"), a->secret, on_authorized, a->v, a->tag);
+}
+
+static void authorize_wait_verb(const struct asked *a)
+{
+    authorize_wait(a->v->parts.tokens, text_in(a, "id"), on_authorized, a->v, a->tag);
+}
+
+static void app_password(const struct asked *a)
+{
+    struct fault why = { 0 };
+    const struct app *app = directory_app(a->v->parts.directory, text_in(a, "name"));
+    const char *name = app ? app->name : text_in(a, "name");
+    struct secret *password = login_new_password(a->v->parts.login, name, &why);
+    if (!password) {
+        refuse(a->v, a->tag, "", &why);
+        return;
+    }
+    answer(a->v, a->tag, 200, json_pack("{s:s, s:s}", "name", name, "user", name), secret_bytes(password));
+    secret_free(password);
+}
+
+static void app_forget(const struct asked *a)
+{
+    struct fault why = { 0 };
+    bool ok = login_forget_app(a->v->parts.login, text_in(a, "name"), &why);
+    conclude(a, ok, &why);
+}
+
+/* The key that was given; or, where Postern itself can store it, a new random one. */
+static struct secret *next_master_key(const struct asked *a, struct fault *why)
+{
+    if (a->secret.size > 0)
+        return master_key_parse(a->secret, why);
+    if (!vault_key_is_file(a->v->parts.vault)) {
+        fault_set(
+            why, FAULT_CONFIG, "vault.key",
+            "the present key comes from %s, where Postern can't store a new one: give the new key with the request, "
+            "and put it there before the next start",
+            vault_key_source(a->v->parts.vault));
+        return NULL;
+    }
+    uint8_t random[SEAL_KEY_SIZE];
+    secret_random(random, sizeof random);
+    struct secret *key = secret_new(random, sizeof random);
+    secret_wipe(random, sizeof random);
+    return key;
+}
+
+static void vault_rekey_verb(const struct asked *a)
+{
+    struct fault why = { 0 };
+    struct secret *next = next_master_key(a, &why);
+    if (next && vault_rekey(a->v->parts.vault, next, &why)) {
+        log_info("vault.rekeyed", LOG_TEXT("source", vault_key_source(a->v->parts.vault)));
+        answer(a->v, a->tag, 200, NULL, BYTES_NONE);
+    } else {
+        refuse(a->v, a->tag, "", &why);
+    }
+    secret_free(next);
+}
+
+static const struct verb {
+    const char *name, *needs; /* the key that must be there */
+    void (*run)(const struct asked *a);
+} verbs[] = {
+    { "registration.secret", "name", registration_secret },
+    { "registration.certificate", "name", registration_certificate },
+    { "registration.forget", "name", registration_forget },
+    { "mailbox.password", "address", mailbox_password },
+    { "mailbox.forget", "address", mailbox_forget },
+    { "grant.get", "address", grant_get },
+    { "grant.list", NULL, grant_list },
+    { "authorize.start", "address", authorize_start_verb },
+    { "authorize.finish", "id", authorize_finish_verb },
+    { "authorize.wait", "id", authorize_wait_verb },
+    { "app.password", "name", app_password },
+    { "app.forget", "name", app_forget },
+    { "vault.rekey", NULL, vault_rekey_verb },
+};
+
+static void run(const struct verb *verb, struct asked *a, const char *text)
+{
+    json_t *json = text[0] ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : json_object();
+    a->json = json;
+    if (!json_is_object(json))
+        mistaken(a, "a JSON object is wanted");
+    else if (verb->needs && text_in(a, verb->needs)[0] == '\0')
+        mistaken(a, "a key is missing: see the list of verbs");
+    else
+        verb->run(a);
+    json_decref(json);
+}
+
+void verbs_ask(struct verbs *v, const struct admin_ask *ask)
+{
+    struct asked a = { .v = v, .tag = ask->tag, .secret = ask->secret };
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        if (text_equal(verbs[i].name, ask->verb)) {
+            run(&verbs[i], &a, ask->json);
+            return;
+        }
+    }
+    answer(v, ask->tag, 404, json_pack("{s:s, s:s}", "title", "The vault knows no such verb", "detail", ask->verb),
+           BYTES_NONE);
+}
+
+void verbs_cancel(struct verbs *v, uint64_t tag)
+{
+    authorize_cancel(v->parts.tokens, v, tag);
+}
