@@ -1,0 +1,52 @@
+/* The admin room's one object, and the submission's way out. */
+#include "admin/admin_private.h"
+#include "base/log.h"
+
+struct admin *admin_new(struct loop *l, int listen_fd, const struct conf *conf, admin_ask_parent_fn *ask_parent,
+                        void *ctx, struct fault *why)
+{
+    struct admin *a = mem_alloc(sizeof *a);
+    a->loop = l;
+    a->conf = conf;
+    a->ask_parent = ask_parent;
+    a->ask_parent_ctx = ctx;
+    a->directory = directory_new();
+    list_init(&a->requests);
+    list_init(&a->asks);
+    if (admin_http_start(a, listen_fd, why))
+        return a;
+    directory_free(a->directory);
+    free(a);
+    return NULL;
+}
+
+void admin_free(struct admin *a)
+{
+    if (!a)
+        return;
+    admin_http_stop(a);
+    directory_free(a->directory);
+    free(a);
+}
+
+void admin_set_conf(struct admin *a, const struct conf *conf)
+{
+    a->conf = conf;
+}
+
+void admin_set_peer(struct admin *a, enum admin_peer peer, struct channel *c)
+{
+    a->peers[peer] = c;
+    if (!c)
+        asks_peer_gone(a, peer);
+}
+
+void admin_heard_object(struct admin *a, const struct directory_object *m)
+{
+    struct fault why;
+    json_t *json = m->is_removed ? NULL : json_loads(m->json, 0, NULL);
+    if (m->kind >= OBJECT_KINDS || (!m->is_removed && !json) ||
+        !directory_apply(a->directory, (enum object_kind)m->kind, m->key, json, &why))
+        log_error("directory.refused", LOG_TEXT("key", m->key));
+    json_decref(json);
+}

@@ -1,0 +1,160 @@
+/* admin/admin_private.h - what the files of this room share: the request and its way from headers to response. */
+#ifndef ADMIN_ADMIN_PRIVATE_H
+#define ADMIN_ADMIN_PRIVATE_H
+
+#include <jansson.h>
+#include <microhttpd.h>
+
+#include "admin/admin.h"
+#include "base/arena.h"
+#include "base/list.h"
+#include "object/directory.h"
+
+#define ADMIN_BODY_LIMIT (512u << 10)
+#define ADMIN_ASK_MS 60000
+#define ADMIN_LONG_ASK_MS (20 * 60000)
+#define ADMIN_PARAMS 2
+#define ADMIN_ASKS 6
+
+struct request;
+typedef void request_fn(struct request *r);
+
+/* One thing asked of a role. Its slot in the request is where the answer lands. */
+struct ask {
+    struct list node; /* in admin.asks while unanswered */
+    struct request *request;
+    uint64_t tag;
+    enum admin_peer peer;
+    bool is_open;
+    struct loop_timer deadline;
+    unsigned status;
+    json_t *json;
+    struct secret *secret;
+    int fd;
+};
+
+struct admin_route {
+    const char *method, *path; /* "{}" stands for one segment */
+    request_fn *run;
+    bool streams_body; /* the body goes to a file, not into memory */
+};
+
+/* Bytes on their way out of a response that is written as it comes. */
+struct stream {
+    struct buf out;
+    bool is_on, is_ended, is_suspended;
+    size_t (*more)(struct request *r); /* fills `out`; NULL when bytes are pushed */
+};
+
+struct upload {
+    struct buf memory;
+    int fd; /* -1 until the body outgrew the memory */
+    uint64_t size;
+};
+
+struct request {
+    struct list node; /* in admin.requests */
+    struct admin *admin;
+    struct MHD_Connection *connection;
+    struct arena *arena;
+    const struct admin_route *route;
+    const char *params[ADMIN_PARAMS];
+    struct buf body;
+    struct upload upload;
+    struct submission *submission; /* in the arena */
+    struct fault refused;          /* while the body came in */
+    json_t *json;                  /* the body, once parsed */
+    struct ask asks[ADMIN_ASKS];
+    size_t asks_count, asks_open;
+    request_fn *then;
+    struct MHD_Response *response;
+    unsigned status;
+    bool is_suspended, is_dispatched;
+    struct stream stream;
+    struct log_follow *follow;
+};
+
+struct admin {
+    struct loop *loop;
+    const struct conf *conf;
+    struct MHD_Daemon *daemon;
+    struct loop_io *io;
+    struct loop_timer timer;
+    struct loop_deferred run;
+    struct channel *peers[ADMIN_PEERS];
+    admin_ask_parent_fn *ask_parent;
+    void *ask_parent_ctx;
+    uint64_t next_tag;
+    struct list requests, asks;
+    struct directory *directory;
+};
+
+/* http.c */
+bool admin_http_start(struct admin *a, int listen_fd, struct fault *why);
+void admin_http_stop(struct admin *a);
+void admin_http_poke(struct admin *a); /* run the server at the end of this turn */
+
+/* request.c */
+struct request *request_new(struct admin *a, struct MHD_Connection *connection);
+void request_free(struct request *r);
+const char *request_query(struct request *r, const char *name);  /* NULL if absent */
+const char *request_header(struct request *r, const char *name); /* NULL if absent */
+/* The body as a JSON object; otherwise responds 400 and returns NULL. Lent. */
+json_t *request_json(struct request *r);
+void respond_json(struct request *r, unsigned status, json_t *json); /* given */
+void respond_empty(struct request *r, unsigned status);
+void respond_fd(struct request *r, int fd, const char *content_type); /* given */
+void respond_problem(struct request *r, unsigned status, const char *title, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void respond_fault(struct request *r, const struct fault *why);
+/* The answer as it came: its JSON with its status. True when it was a success and nothing was sent. */
+bool respond_unless_ok(struct request *r, struct ask *a);
+void respond_ask(struct request *r, struct ask *a);
+void respond_stream(struct request *r, const char *content_type);
+void stream_push(struct request *r, const char *line); /* adds a line end */
+void stream_push_bytes(struct request *r, struct bytes data);
+void stream_end(struct request *r);
+
+/* ask.c */
+/* `in` is given (NULL: nothing), `secret` lent. When all asks of the request are answered, `then` runs. */
+struct ask *request_ask(struct request *r, enum admin_peer peer, const char *verb, json_t *in);
+struct ask *request_ask_secret(struct request *r, enum admin_peer peer, const char *verb, json_t *in,
+                               struct bytes secret);
+struct ask *request_ask_long(struct request *r, enum admin_peer peer, const char *verb, json_t *in);
+struct ask *request_submit(struct request *r, struct submit *m);
+void request_then(struct request *r, request_fn *then);
+void asks_cancel(struct request *r);
+void asks_forget(struct request *r); /* answered ones, before the next round */
+void asks_peer_gone(struct admin *a, enum admin_peer peer);
+
+/* upload.c */
+bool upload_add(struct request *r, const void *data, size_t size);
+void upload_fini(struct upload *u);
+/* submit.c: the next bytes of a message; false fills r->refused. */
+bool submission_add(struct request *r, struct bytes data);
+
+/* route.c */
+const struct admin_route *route_find(const char *method, const char *path, struct arena *arena, const char **params,
+                                     bool *is_path_known);
+
+/* the handlers, by subject: objects.c */
+request_fn providers_list, providers_get, providers_put, providers_patch, providers_delete;
+request_fn registrations_list, registrations_get, registrations_put, registrations_patch, registrations_delete;
+request_fn mailboxes_list, mailboxes_get, mailboxes_put, mailboxes_patch, mailboxes_delete;
+request_fn apps_list, apps_get, apps_put, apps_patch, apps_delete;
+/* credentials.c */
+request_fn registration_secret, registration_certificate, mailbox_password, mailbox_grant, app_password, vault_rekey;
+/* authorize.c */
+request_fn authorize_start, authorize_finish, authorize_wait;
+/* mailbox.c */
+request_fn mailbox_test, mailbox_pause, mailbox_resume;
+/* messages.c */
+request_fn messages_list, messages_get, messages_content, messages_submit, messages_retry, messages_hold,
+    messages_release, messages_remove, queue_stats;
+/* status.c */
+request_fn status_get, roles_get, daemon_reload;
+/* events.c */
+request_fn log_get;
+void log_follow_free(struct log_follow *f); /* takes NULL */
+
+#endif

@@ -1,0 +1,42 @@
+/* Signing a mailbox in: the vault makes and checks everything, the asker carries addresses between it and a browser. */
+#include <string.h>
+
+#include "admin/admin_private.h"
+#include "base/secret.h"
+
+static void answer_first(struct request *r)
+{
+    respond_ask(r, &r->asks[0]);
+}
+
+void authorize_start(struct request *r)
+{
+    json_t *body = request_json(r);
+    if (!body)
+        return;
+    json_object_set_new(body, "address", json_string(r->params[0]));
+    request_ask(r, ADMIN_PEER_VAULT, "authorize.start", json_incref(body));
+    request_then(r, answer_first);
+}
+
+/* The redirected address carries the code, so it travels as a secret. */
+void authorize_finish(struct request *r)
+{
+    json_t *body = request_json(r);
+    if (!body)
+        return;
+    const char *redirected = json_string_value(json_object_get(body, "redirected"));
+    if (!redirected) {
+        respond_problem(r, 400, "No address", "the body needs the redirected address as text \"redirected\"");
+        return;
+    }
+    request_ask_secret(r, ADMIN_PEER_VAULT, "authorize.finish", json_pack("{s:s}", "id", r->params[0]),
+                       bytes_of(redirected));
+    request_then(r, answer_first);
+}
+
+void authorize_wait(struct request *r)
+{
+    request_ask_long(r, ADMIN_PEER_VAULT, "authorize.wait", json_pack("{s:s}", "id", r->params[0]));
+    request_then(r, answer_first);
+}

@@ -1,0 +1,103 @@
+/* Secrets on their way in, and app passwords on their single way out. JSON text that held one is wiped with its buffer. */
+#include <string.h>
+
+#include "admin/admin_private.h"
+#include "base/secret.h"
+
+static void answer_first(struct request *r)
+{
+    respond_ask(r, &r->asks[0]);
+}
+
+/* The body's member `name` as bytes, or nothing; it leaves the JSON wiped, so that no later dump can show it. */
+static struct bytes take_secret(struct request *r, json_t *body, const char *name)
+{
+    json_t *member = json_object_get(body, name);
+    if (!json_is_string(member))
+        return BYTES_NONE;
+    size_t size = json_string_length(member);
+    char *copy = arena_strndup(r->arena, json_string_value(member), size);
+    secret_wipe((char *)(uintptr_t)json_string_value(member), size);
+    json_object_del(body, name);
+    return (struct bytes){ (const uint8_t *)copy, size };
+}
+
+static void ask_with_secret(struct request *r, const char *verb, const char *key, struct bytes secret)
+{
+    request_ask_secret(r, ADMIN_PEER_VAULT, verb, json_pack("{s:s}", key, r->params[0]), secret);
+    if (secret.size)
+        secret_wipe((void *)(uintptr_t)secret.data, secret.size);
+}
+
+static void put_secret(struct request *r, const char *verb, const char *key, const char *member)
+{
+    json_t *body = request_json(r);
+    if (!body)
+        return;
+    struct bytes secret = take_secret(r, body, member);
+    if (secret.size == 0) {
+        respond_problem(r, 400, "Nothing to keep", "the body needs a text \"%s\" that is not empty", member);
+        return;
+    }
+    ask_with_secret(r, verb, key, secret);
+    request_then(r, answer_first);
+}
+
+void registration_secret(struct request *r)
+{
+    put_secret(r, "registration.secret", "name", "secret");
+}
+
+void mailbox_password(struct request *r)
+{
+    put_secret(r, "mailbox.password", "address", "password");
+}
+
+void vault_rekey(struct request *r)
+{
+    put_secret(r, "vault.rekey", "name", "key");
+}
+
+/* The vault keeps the key; the public part becomes part of the registration, where everybody may read it. */
+static void certificate_into_registration(struct request *r)
+{
+    if (!respond_unless_ok(r, &r->asks[0]))
+        return;
+    json_t *in = json_pack("{s:s, s:s, s:o}", "kind", "registration", "key", r->params[0], "changes",
+                           json_deep_copy(r->asks[0].json));
+    json_object_set_new(json_object_get(in, "changes"), "credential", json_string("certificate"));
+    asks_forget(r);
+    request_ask(r, ADMIN_PEER_QUEUE, "object.patch", in);
+    request_then(r, answer_first);
+}
+
+void registration_certificate(struct request *r)
+{
+    json_t *body = request_json(r);
+    if (!body)
+        return;
+    ask_with_secret(r, "registration.certificate", "name", take_secret(r, body, "pem"));
+    request_then(r, certificate_into_registration);
+}
+
+void mailbox_grant(struct request *r)
+{
+    request_ask(r, ADMIN_PEER_VAULT, "grant.get", json_pack("{s:s}", "address", r->params[0]));
+    request_then(r, answer_first);
+}
+
+static void password_once(struct request *r)
+{
+    struct ask *k = &r->asks[0];
+    if (!respond_unless_ok(r, k))
+        return;
+    struct bytes password = secret_bytes(k->secret);
+    json_object_set_new(k->json, "password", json_stringn((const char *)password.data, password.size));
+    answer_first(r);
+}
+
+void app_password(struct request *r)
+{
+    request_ask(r, ADMIN_PEER_VAULT, "app.password", json_pack("{s:s}", "name", r->params[0]));
+    request_then(r, password_once);
+}

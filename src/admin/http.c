@@ -1,0 +1,163 @@
+/* The HTTP server on the loop: libmicrohttpd's epoll descriptor is watched as one descriptor of ours.
+ *
+ * Decides nothing about requests; it collects them (request.c), finds their handler (route.c) and runs it once the body
+ * is complete. */
+#include <assert.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "admin/admin_private.h"
+#include "base/log.h"
+#include "base/text.h"
+
+#define SECONDS_PER_CONNECTION 3600
+
+static void server_run(void *ctx);
+
+static void timer_rearm(struct admin *a)
+{
+    MHD_UNSIGNED_LONG_LONG ms;
+    if (MHD_get_timeout(a->daemon, &ms) == MHD_YES)
+        loop_timer_start(&a->timer, (int64_t)ms);
+    else
+        loop_timer_stop(&a->timer);
+}
+
+static void server_run(void *ctx)
+{
+    struct admin *a = ctx;
+    MHD_run(a->daemon);
+    timer_rearm(a);
+}
+
+static void on_readable(void *ctx, unsigned ready)
+{
+    server_run(ctx);
+}
+
+void admin_http_poke(struct admin *a)
+{
+    loop_defer(a->loop, &a->run);
+}
+
+static enum MHD_Result dispatch(struct request *r)
+{
+    r->is_dispatched = true;
+    if (r->refused.kind != FAULT_NONE)
+        respond_fault(r, &r->refused);
+    else
+        r->route->run(r);
+    return MHD_YES;
+}
+
+static void find_route(struct request *r, const char *method, const char *path)
+{
+    bool is_path_known = false;
+    r->route = route_find(method, path, r->arena, r->params, &is_path_known);
+    if (!r->route && is_path_known)
+        respond_problem(r, 405, "Method not allowed", "%s does not take %s", path, method);
+    else if (!r->route)
+        respond_problem(r, 404, "Not found", "there is nothing at %s; doc/internal-api.md lists what there is", path);
+}
+
+static void take_body(struct request *r, const char *data, size_t size)
+{
+    if (r->refused.kind != FAULT_NONE)
+        return;
+    if (r->route->streams_body)
+        submission_add(r, (struct bytes){ (const uint8_t *)data, size });
+    else if (!buf_add(&r->body, data, size))
+        fault_set(&r->refused, FAULT_REJECT, "api.too-large", "the request's body is larger than %u bytes",
+                  ADMIN_BODY_LIMIT);
+}
+
+/* Queues what the handler decided; a request that still waits for a role is set aside until request.c wakes it. */
+static enum MHD_Result send_response(struct request *r)
+{
+    if (!r->response) {
+        if (!r->is_suspended) {
+            r->is_suspended = true;
+            MHD_suspend_connection(r->connection);
+        }
+        return MHD_YES;
+    }
+    struct MHD_Response *response = r->response;
+    r->response = NULL;
+    enum MHD_Result queued = MHD_queue_response(r->connection, r->status, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url, const char *method,
+                                  const char *version, const char *data, size_t *size, void **slot)
+{
+    struct admin *a = ctx;
+    struct request *r = *slot;
+    if (!r) {
+        *slot = r = request_new(a, connection);
+        find_route(r, method, url);
+        return r->route ? MHD_YES : send_response(r);
+    }
+    if (*size > 0) {
+        take_body(r, data, *size);
+        *size = 0;
+        return MHD_YES;
+    }
+    if (!r->is_dispatched)
+        dispatch(r);
+    return send_response(r);
+}
+
+static void on_completed(void *ctx, struct MHD_Connection *connection, void **slot, enum MHD_RequestTerminationCode how)
+{
+    struct request *r = *slot;
+    *slot = NULL;
+    if (r)
+        request_free(r);
+}
+
+static void on_server_log(void *ctx, const char *format, va_list args)
+{
+    char line[200];
+    vsnprintf(line, sizeof line, format, args);
+    log_debug("admin.http", LOG_BYTES("text", bytes_trim(bytes_of(line))));
+}
+
+bool admin_http_start(struct admin *a, int listen_fd, struct fault *why)
+{
+    a->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+                                 on_request, a, MHD_OPTION_EXTERNAL_LOGGER, on_server_log, a, MHD_OPTION_LISTEN_SOCKET,
+                                 listen_fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, a, MHD_OPTION_CONNECTION_TIMEOUT,
+                                 (unsigned)SECONDS_PER_CONNECTION, MHD_OPTION_CONNECTION_LIMIT, 256u, MHD_OPTION_END);
+    if (!a->daemon) {
+        close(listen_fd);
+        return fault_set(why, FAULT_LOCAL, "", "the HTTP server of the admin socket did not start");
+    }
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(a->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    assert(info);
+    a->io = loop_io_new(a->loop, info->epoll_fd, LOOP_READ, on_readable, a);
+    loop_timer_init(&a->timer, a->loop, server_run, a);
+    loop_deferred_init(&a->run, server_run, a);
+    return true;
+}
+
+/* The server insists that nobody sleeps when it stops. */
+static void wake_everybody(struct admin *a)
+{
+    LIST_EACH (node, &a->requests) {
+        struct request *r = LIST_OF(node, struct request, node);
+        asks_cancel(r);
+        if (r->is_suspended || r->stream.is_suspended)
+            MHD_resume_connection(r->connection);
+        r->is_suspended = r->stream.is_suspended = false;
+    }
+}
+
+void admin_http_stop(struct admin *a)
+{
+    loop_io_free(a->io);
+    loop_timer_stop(&a->timer);
+    loop_undefer(&a->run);
+    wake_everybody(a);
+    MHD_stop_daemon(a->daemon);
+}

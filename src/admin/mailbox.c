@@ -1,0 +1,50 @@
+/* What can be done with a mailbox: test it step by step, pause it, let it go on. */
+#include <string.h>
+
+#include "admin/admin_private.h"
+
+static void answer_first(struct request *r)
+{
+    respond_ask(r, &r->asks[0]);
+}
+
+/* The steps have gone out already, so a refusal too is the last line of the stream, not a status. */
+static void last_line(struct request *r)
+{
+    struct ask *k = &r->asks[0];
+    if (k->json && k->status >= 400)
+        json_object_set_new(k->json, "ok", json_false());
+    char *line = k->json ? json_dumps(k->json, JSON_COMPACT) : NULL;
+    stream_push(r, line ? line : "{\"ok\":false}");
+    free(line);
+    stream_end(r);
+}
+
+void mailbox_test(struct request *r)
+{
+    json_t *body = request_json(r);
+    if (!body)
+        return;
+    json_object_set_new(body, "address", json_string(r->params[0]));
+    request_ask_long(r, ADMIN_PEER_RELAY, "mailbox.test", json_incref(body));
+    request_then(r, last_line);
+    respond_stream(r, "application/x-ndjson");
+}
+
+static void set_paused(struct request *r, bool is_paused)
+{
+    json_t *in = json_pack("{s:s, s:s, s:{s:b}}", "kind", "mailbox", "key", r->params[0], "changes", "is_paused",
+                           (int)is_paused);
+    request_ask(r, ADMIN_PEER_QUEUE, "object.patch", in);
+    request_then(r, answer_first);
+}
+
+void mailbox_pause(struct request *r)
+{
+    set_paused(r, true);
+}
+
+void mailbox_resume(struct request *r)
+{
+    set_paused(r, false);
+}

@@ -1,0 +1,88 @@
+/* The queue seen from outside. */
+#include <string.h>
+
+#include "admin/admin_private.h"
+#include "base/text.h"
+
+static void answer_first(struct request *r)
+{
+    respond_ask(r, &r->asks[0]);
+}
+
+static void pass_query(struct request *r, json_t *in, const char *name)
+{
+    const char *value = request_query(r, name);
+    if (value)
+        json_object_set_new(in, name, json_string(value));
+}
+
+void messages_list(struct request *r)
+{
+    static const char *const names[] = { "state", "mailbox", "sender", "recipient", "since", "limit", "cursor" };
+    json_t *in = json_object();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        pass_query(r, in, names[i]);
+    request_ask(r, ADMIN_PEER_QUEUE, "message.list", in);
+    request_then(r, answer_first);
+}
+
+void messages_get(struct request *r)
+{
+    request_ask(r, ADMIN_PEER_QUEUE, "message.get", json_pack("{s:s}", "id", r->params[0]));
+    request_then(r, answer_first);
+}
+
+static void content_from_fd(struct request *r)
+{
+    struct ask *k = &r->asks[0];
+    if (!respond_unless_ok(r, k))
+        return;
+    if (k->fd < 0) {
+        respond_problem(r, 404, "No content", "the message's content is not kept any more");
+        return;
+    }
+    int fd = k->fd;
+    k->fd = -1;
+    respond_fd(r, fd, "message/rfc822");
+}
+
+void messages_content(struct request *r)
+{
+    request_ask(r, ADMIN_PEER_QUEUE, "message.content", json_pack("{s:s}", "id", r->params[0]));
+    request_then(r, content_from_fd);
+}
+
+static void pass_ids(struct request *r, const char *verb)
+{
+    json_t *body = request_json(r);
+    if (!body)
+        return;
+    request_ask(r, ADMIN_PEER_QUEUE, verb, json_incref(body));
+    request_then(r, answer_first);
+}
+
+void messages_retry(struct request *r)
+{
+    pass_ids(r, "message.retry");
+}
+
+void messages_hold(struct request *r)
+{
+    pass_ids(r, "message.hold");
+}
+
+void messages_release(struct request *r)
+{
+    pass_ids(r, "message.release");
+}
+
+void messages_remove(struct request *r)
+{
+    pass_ids(r, "message.remove");
+}
+
+void queue_stats(struct request *r)
+{
+    request_ask(r, ADMIN_PEER_QUEUE, "queue.stats", NULL);
+    request_then(r, answer_first);
+}

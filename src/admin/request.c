@@ -1,0 +1,182 @@
+/* A request from its first header to its response: body, parameters, and the ways to answer. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "admin/admin_private.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "doctor/finding.h"
+
+struct request *request_new(struct admin *a, struct MHD_Connection *connection)
+{
+    struct request *r = mem_alloc(sizeof *r);
+    r->admin = a;
+    r->connection = connection;
+    r->arena = arena_new();
+    r->upload.fd = -1;
+    buf_init(&r->body, ADMIN_BODY_LIMIT);
+    buf_init(&r->upload.memory, EDGE_BODY_INLINE);
+    buf_init(&r->stream.out, 4u << 20);
+    list_append(&a->requests, &r->node);
+    return r;
+}
+
+void request_free(struct request *r)
+{
+    asks_cancel(r);
+    asks_forget(r);
+    log_follow_free(r->follow);
+    list_remove(&r->node);
+    json_decref(r->json);
+    if (r->body.data)
+        secret_wipe(r->body.data, r->body.capacity);
+    buf_fini(&r->body);
+    buf_fini(&r->stream.out);
+    upload_fini(&r->upload);
+    if (r->response)
+        MHD_destroy_response(r->response);
+    arena_free(r->arena);
+    free(r);
+}
+
+const char *request_query(struct request *r, const char *name)
+{
+    return MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+const char *request_header(struct request *r, const char *name)
+{
+    return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
+json_t *request_json(struct request *r)
+{
+    if (r->json)
+        return r->json;
+    json_error_t error;
+    struct bytes body = buf_bytes(&r->body);
+    if (body.size == 0)
+        return r->json = json_object();
+    r->json = json_loadb((const char *)body.data, body.size, JSON_REJECT_DUPLICATES, &error);
+    if (r->json && json_is_object(r->json))
+        return r->json;
+    if (r->json)
+        respond_problem(r, 400, "Not an object", "the body must be one JSON object");
+    else
+        respond_problem(r, 400, "Not JSON", "line %d, column %d: %s", error.line, error.column, error.text);
+    json_decref(r->json);
+    r->json = NULL;
+    return NULL;
+}
+
+/* Whoever set the request aside may have gone to sleep in the server: wake it. */
+static void decided(struct request *r, unsigned status, struct MHD_Response *response)
+{
+    if (r->response)
+        MHD_destroy_response(r->response);
+    r->status = status;
+    r->response = response;
+    if (r->is_suspended) {
+        r->is_suspended = false;
+        MHD_resume_connection(r->connection);
+        admin_http_poke(r->admin);
+    }
+}
+
+static void respond_text(struct request *r, unsigned status, const char *content_type, char *text /* taken */)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+    MHD_add_response_header(response, "Content-Type", content_type);
+    MHD_add_response_header(response, "Cache-Control", "no-store");
+    decided(r, status, response);
+}
+
+void respond_json(struct request *r, unsigned status, json_t *json)
+{
+    char *text = json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII);
+    json_decref(json);
+    respond_text(r, status, status >= 400 ? "application/problem+json" : "application/json",
+                 text ? text : mem_strdup("{}"));
+}
+
+void respond_empty(struct request *r, unsigned status)
+{
+    decided(r, status, MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
+}
+
+void respond_fd(struct request *r, int fd, const char *content_type)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        close(fd);
+        respond_problem(r, 500, "Can't read the message", "the message's file can't be examined");
+        return;
+    }
+    struct MHD_Response *response = MHD_create_response_from_fd64((uint64_t)st.st_size, fd);
+    MHD_add_response_header(response, "Content-Type", content_type);
+    decided(r, 200, response);
+}
+
+static json_t *problem_json(unsigned status, const char *title, const char *detail)
+{
+    return json_pack("{s:s, s:s, s:i, s:s, s:[]}", "type", "about:blank", "title", title, "status", (int)status,
+                     "detail", detail, "findings");
+}
+
+void respond_problem(struct request *r, unsigned status, const char *title, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char detail[600];
+    vsnprintf(detail, sizeof detail, format, args);
+    va_end(args);
+    respond_json(r, status, problem_json(status, title, detail));
+}
+
+static unsigned status_of(const struct fault *why)
+{
+    switch (why->kind) {
+    case FAULT_RETRY:
+    case FAULT_LOCAL:
+        return 503;
+    case FAULT_AUTH:
+        return 403;
+    case FAULT_HOLD:
+        return 422;
+    default:
+        return 400;
+    }
+}
+
+void respond_fault(struct request *r, const struct fault *why)
+{
+    unsigned status = status_of(why);
+    json_t *problem = problem_json(status, "Refused", why->text);
+    json_array_append_new(json_object_get(problem, "findings"), finding_json_of_fault(why, NULL));
+    respond_json(r, status, problem);
+}
+
+bool respond_unless_ok(struct request *r, struct ask *a)
+{
+    if (a->status < 400)
+        return true;
+    respond_ask(r, a);
+    return false;
+}
+
+void respond_ask(struct request *r, struct ask *a)
+{
+    if (a->status == 204 || !a->json) {
+        respond_empty(r, a->status < 400 ? 204 : a->status);
+        return;
+    }
+    if (a->status >= 400) {
+        json_object_set_new(a->json, "status", json_integer(a->status));
+        if (!json_object_get(a->json, "type"))
+            json_object_set_new(a->json, "type", json_string("about:blank"));
+    }
+    respond_json(r, a->status, json_incref(a->json));
+}

@@ -1,0 +1,96 @@
+/* One screen of how things are, gathered from everybody; and the parent's two services. */
+#include <string.h>
+
+#include "admin/admin_private.h"
+#include "base/text.h"
+
+enum { ROLES, STATS, MAILBOXES, GRANTS };
+
+static void answer_first(struct request *r)
+{
+    respond_ask(r, &r->asks[0]);
+}
+
+static json_t *find_by_address(json_t *list, const char *address)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item)
+    {
+        const char *other = json_string_value(json_object_get(item, "address"));
+        if (!other)
+            other = json_string_value(json_object_get(item, "mailbox"));
+        if (other && text_equal_nocase(other, address))
+            return item;
+    }
+    return NULL;
+}
+
+static const char *mailbox_state(json_t *mailbox, json_t *grant, json_t *traffic)
+{
+    if (json_is_true(json_object_get(mailbox, "is_paused")))
+        return "paused";
+    const char *state = json_string_value(json_object_get(grant, "state"));
+    if (state && strcmp(state, "ok") != 0)
+        return state;
+    return json_is_true(json_object_get(traffic, "is_held")) ? "held" : "ok";
+}
+
+/* Why a person is needed: the vault's last error, or else what the queue holds the mail for. */
+static json_t *reason_of(json_t *grant, json_t *traffic)
+{
+    json_t *error = json_object_get(grant, "last_error");
+    return json_is_object(error) ? error : json_object_get(traffic, "held_for");
+}
+
+static json_t *mailbox_line(struct request *r, json_t *mailbox, json_t *needing)
+{
+    const char *address = json_string_value(json_object_get(mailbox, "address"));
+    json_t *grant = find_by_address(json_object_get(r->asks[GRANTS].json, "items"), address);
+    json_t *traffic = find_by_address(json_object_get(r->asks[STATS].json, "by_mailbox"), address);
+    const char *state = mailbox_state(mailbox, grant, traffic);
+    bool needs_person = strcmp(state, "ok") != 0 && strcmp(state, "paused") != 0;
+    json_t *line = json_pack("{s:s, s:s, s:b, s:O*, s:O*, s:O*}", "address", address, "state", state, "needs_person",
+                             (int)needs_person, "grant_state", grant, "queue", traffic, "reason",
+                             reason_of(grant, traffic));
+    if (needs_person)
+        json_array_append(needing, line);
+    return line;
+}
+
+static void gather_status(struct request *r)
+{
+    json_t *lines = json_array(), *needing = json_array();
+    size_t i;
+    json_t *mailbox;
+    if (r->asks[MAILBOXES].status == 200) {
+        json_array_foreach(json_object_get(r->asks[MAILBOXES].json, "items"), i, mailbox)
+            json_array_append_new(lines, mailbox_line(r, mailbox, needing));
+    }
+    json_t *roles = json_object_get(r->asks[ROLES].json, "roles");
+    respond_json(r, 200,
+                 json_pack("{s:s, s:O*, s:O*, s:o, s:o}", "version", POSTERN_VERSION, "roles", roles, "queue",
+                           r->asks[STATS].status == 200 ? r->asks[STATS].json : NULL, "mailboxes", lines,
+                           "needs_person", needing));
+}
+
+void status_get(struct request *r)
+{
+    request_ask(r, ADMIN_PEER_PARENT, "", json_pack("{s:s}", "verb", "roles"));
+    request_ask(r, ADMIN_PEER_QUEUE, "queue.stats", NULL);
+    request_ask(r, ADMIN_PEER_QUEUE, "object.list", json_pack("{s:s}", "kind", "mailbox"));
+    request_ask(r, ADMIN_PEER_VAULT, "grant.list", NULL);
+    request_then(r, gather_status);
+}
+
+void roles_get(struct request *r)
+{
+    request_ask(r, ADMIN_PEER_PARENT, "", json_pack("{s:s}", "verb", "roles"));
+    request_then(r, answer_first);
+}
+
+void daemon_reload(struct request *r)
+{
+    request_ask(r, ADMIN_PEER_PARENT, "", json_pack("{s:s}", "verb", "reload"));
+    request_then(r, answer_first);
+}

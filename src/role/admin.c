@@ -1,0 +1,144 @@
+/* The admin role: the API's socket, and channels to whoever owns what is asked for. Wiring only. */
+#include "admin/admin.h"
+#include "base/arena.h"
+#include "role/role.h"
+
+struct admin_role {
+    struct role *role;
+    struct admin *admin;
+    int listen_fd;
+};
+
+static void *prepare(struct role *r, struct fault *why)
+{
+    const struct conf *conf = role_conf(r);
+    int fd = admin_socket_open(conf->console.socket, conf->console.group, why);
+    if (fd < 0)
+        return NULL;
+    struct admin_role *self = mem_alloc(sizeof *self);
+    *self = (struct admin_role){ .role = r, .listen_fd = fd };
+    return self;
+}
+
+static void ask_parent(void *ctx, uint64_t tag, const char *json)
+{
+    struct admin_role *self = ctx;
+    role_ask_parent(self->role, tag, json);
+}
+
+static bool start(void *ctx, struct fault *why)
+{
+    struct admin_role *self = ctx;
+    self->admin = admin_new(role_loop(self->role), self->listen_fd, role_conf(self->role), ask_parent, self, why);
+    if (!self->admin)
+        return false;
+    role_ready(self->role);
+    return true;
+}
+
+static void heard_answer(void *ctx, const void *message)
+{
+    admin_heard_answer(((struct admin_role *)ctx)->admin, message);
+}
+
+static void heard_progress(void *ctx, const void *message)
+{
+    admin_heard_progress(((struct admin_role *)ctx)->admin, message);
+}
+
+static void heard_submit_done(void *ctx, const void *message)
+{
+    admin_heard_submit_done(((struct admin_role *)ctx)->admin, message);
+}
+
+static void heard_object(void *ctx, const void *message)
+{
+    admin_heard_object(((struct admin_role *)ctx)->admin, message);
+}
+
+static void heard_objects_done(void *ctx, const void *message)
+{
+}
+
+static void heard_queue_state(void *ctx, const void *message)
+{
+}
+
+#define ADMIN_ROWS \
+    { ADMIN_ASK, "ask", admin_ask_fields, sizeof(struct admin_ask), NULL }, \
+        { ADMIN_ANSWER, "answer", admin_answer_fields, sizeof(struct admin_answer), heard_answer }, \
+        { ADMIN_PROGRESS, "progress", admin_progress_fields, sizeof(struct admin_progress), heard_progress }, \
+    { \
+        ADMIN_CANCEL, "cancel", admin_cancel_fields, sizeof(struct admin_cancel), NULL \
+    }
+
+static const struct channel_row queue_rows[] = {
+    ADMIN_ROWS,
+    { EDGE_SUBMIT, "submit", submit_fields, sizeof(struct submit), NULL },
+    { EDGE_SUBMIT_DONE, "submit-done", submit_done_fields, sizeof(struct submit_done), heard_submit_done },
+    { EDGE_QUEUE_STATE, "queue-state", queue_state_fields, sizeof(struct queue_state), heard_queue_state },
+    { DIRECTORY_OBJECT, "object", directory_object_fields, sizeof(struct directory_object), heard_object },
+    { DIRECTORY_DONE, "objects-done", directory_done_fields, sizeof(struct directory_done), heard_objects_done },
+    { 0 },
+};
+static const struct channel_row other_rows[] = { ADMIN_ROWS, { 0 } };
+
+static const struct channel_row *rows(enum role_kind peer)
+{
+    if (peer == ROLE_QUEUE)
+        return queue_rows;
+    return peer == ROLE_VAULT || peer == ROLE_RELAY ? other_rows : NULL;
+}
+
+static enum admin_peer peer_of(enum role_kind kind)
+{
+    return kind == ROLE_QUEUE ? ADMIN_PEER_QUEUE : kind == ROLE_VAULT ? ADMIN_PEER_VAULT : ADMIN_PEER_RELAY;
+}
+
+static void *peer_up(void *ctx, enum role_kind peer, unsigned index, struct channel *c)
+{
+    struct admin_role *self = ctx;
+    admin_set_peer(self->admin, peer_of(peer), c);
+    return self;
+}
+
+static void peer_down(void *ctx, enum role_kind peer, unsigned index, void *peer_ctx)
+{
+    struct admin_role *self = ctx;
+    if (self->admin)
+        admin_set_peer(self->admin, peer_of(peer), NULL);
+}
+
+static void reload(void *ctx, const struct conf *conf)
+{
+    struct admin_role *self = ctx;
+    admin_set_conf(self->admin, conf);
+}
+
+static void parent_answer(void *ctx, uint64_t tag, const char *json)
+{
+    struct admin_role *self = ctx;
+    admin_parent_answered(self->admin, tag, json);
+}
+
+/* Nothing here is worth waiting for: whoever asked sees the connection end. */
+static void stop(void *ctx)
+{
+    struct admin_role *self = ctx;
+    admin_free(self->admin);
+    self->admin = NULL;
+    role_stopped(self->role);
+}
+
+const struct role_hooks admin_hooks = {
+    .kind = ROLE_ADMIN,
+    .name = "admin",
+    .prepare = prepare,
+    .start = start,
+    .rows = rows,
+    .peer_up = peer_up,
+    .peer_down = peer_down,
+    .reload = reload,
+    .parent_answer = parent_answer,
+    .stop = stop,
+};
