@@ -1,0 +1,369 @@
+#include "sandbox/mailstore.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/text.h"
+#include "sandbox/mail_header.h"
+
+#define HEADER_MAX (64 * 1024)
+#define MEMORY_MAX (256 * 1024)
+
+struct mailstore {
+    struct loop *loop;
+    char *dir;         /* DIR/mail */
+    json_t **messages; /* by arrival; ids ascend */
+    size_t count, room;
+    uint64_t next_id;
+    struct map *uids; /* "mailbox/folder" -> the last UID, as a pointer's value */
+};
+
+struct mail_draft {
+    struct mailstore *store;
+    struct buf header; /* the first bytes, for looking at */
+    struct buf body;   /* all of it while it is small */
+    int fd;            /* -1 while it is in memory */
+    char path[512];
+    uint64_t size;
+    EVP_MD_CTX *digest;
+};
+
+static void path_of(const struct mailstore *s, uint64_t id, const char *ending, char *out, size_t size)
+{
+    snprintf(out, size, "%s/%06" PRIu64 ".%s", s->dir, id, ending);
+}
+
+static void append(struct mailstore *s, json_t *facts)
+{
+    if (s->count == s->room) {
+        s->room = s->room > 0 ? s->room * 2 : 256;
+        s->messages = mem_resize(s->messages, s->room * sizeof *s->messages);
+    }
+    s->messages[s->count++] = facts;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    json_int_t left = json_integer_value(json_object_get(*(json_t *const *)a, "id"));
+    json_int_t right = json_integer_value(json_object_get(*(json_t *const *)b, "id"));
+    return left < right ? -1 : left > right;
+}
+
+static void remember_uids(struct mailstore *s, const json_t *facts)
+{
+    size_t i;
+    json_t *folder;
+    json_array_foreach(json_object_get(facts, "folders"), i, folder)
+    {
+        char *key = mem_printf("%s/%s", json_string_value(json_object_get(folder, "mailbox")),
+                               json_string_value(json_object_get(folder, "folder")));
+        uintptr_t uid = (uintptr_t)json_integer_value(json_object_get(folder, "uid"));
+        if (uid > (uintptr_t)map_get(s->uids, key))
+            map_put(s->uids, key, (void *)uid);
+        free(key);
+    }
+}
+
+static void load(struct mailstore *s)
+{
+    DIR *dir = opendir(s->dir);
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        size_t size = strlen(entry->d_name);
+        if (size < 6 || strcmp(entry->d_name + size - 5, ".json") != 0)
+            continue;
+        char *path = mem_printf("%s/%s", s->dir, entry->d_name);
+        json_t *facts = json_load_file(path, 0, NULL);
+        free(path);
+        if (json_is_integer(json_object_get(facts, "id"))) {
+            append(s, facts);
+            remember_uids(s, facts);
+        } else {
+            json_decref(facts);
+        }
+    }
+    if (dir != NULL)
+        closedir(dir);
+    if (s->count == 0)
+        return;
+    qsort(s->messages, s->count, sizeof *s->messages, by_id);
+    s->next_id = (uint64_t)json_integer_value(json_object_get(s->messages[s->count - 1], "id")) + 1;
+}
+
+struct mailstore *mailstore_open(struct loop *loop, const char *dir, struct fault *why)
+{
+    struct mailstore *s = mem_alloc(sizeof *s);
+    s->loop = loop;
+    s->dir = mem_printf("%s/mail", dir);
+    s->next_id = 1;
+    s->uids = map_new();
+    if (mkdir(s->dir, 0755) < 0 && errno != EEXIST) {
+        fault_errno(why, FAULT_LOCAL, errno, "making the directory %s", s->dir);
+        mailstore_close(s);
+        return NULL;
+    }
+    load(s);
+    return s;
+}
+
+void mailstore_close(struct mailstore *s)
+{
+    if (s == NULL)
+        return;
+    for (size_t i = 0; i < s->count; i++)
+        json_decref(s->messages[i]);
+    free(s->messages);
+    map_free(s->uids);
+    free(s->dir);
+    free(s);
+}
+
+struct mail_draft *mail_draft_new(struct mailstore *s)
+{
+    struct mail_draft *d = mem_alloc(sizeof *d);
+    d->store = s;
+    d->fd = -1;
+    buf_init(&d->header, HEADER_MAX);
+    buf_init(&d->body, MEMORY_MAX);
+    return d;
+}
+
+void mail_draft_free(struct mail_draft *d)
+{
+    if (d == NULL)
+        return;
+    if (d->fd >= 0) {
+        close(d->fd);
+        unlink(d->path);
+    }
+    EVP_MD_CTX_free(d->digest);
+    buf_fini(&d->header);
+    buf_fini(&d->body);
+    free(d);
+}
+
+static bool write_all(int fd, struct bytes data)
+{
+    while (data.size > 0) {
+        ssize_t n = write(fd, data.data, data.size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        data = bytes_slice(data, (size_t)n, data.size);
+    }
+    return true;
+}
+
+/* Large bodies go to a file, with their digest on the way. */
+static bool spill(struct mail_draft *d)
+{
+    snprintf(d->path, sizeof d->path, "%s/draft-XXXXXX", d->store->dir);
+    d->fd = mkostemp(d->path, O_CLOEXEC);
+    if (d->fd < 0)
+        return false;
+    fchmod(d->fd, 0644);
+    d->digest = EVP_MD_CTX_new();
+    EVP_DigestInit_ex(d->digest, EVP_sha256(), NULL);
+    EVP_DigestUpdate(d->digest, d->body.data, d->body.size);
+    bool is_written = write_all(d->fd, buf_bytes(&d->body));
+    buf_release(&d->body);
+    return is_written;
+}
+
+bool mail_draft_add(struct mail_draft *d, struct bytes data)
+{
+    d->size += data.size;
+    if (d->header.size < HEADER_MAX)
+        buf_add_bytes(&d->header, bytes_slice(data, 0, HEADER_MAX - d->header.size));
+    if (d->fd < 0 && buf_add_bytes(&d->body, data))
+        return true;
+    if (d->fd < 0 && !spill(d))
+        return false;
+    EVP_DigestUpdate(d->digest, data.data, data.size);
+    return write_all(d->fd, data);
+}
+
+uint64_t mail_draft_size(const struct mail_draft *d)
+{
+    return d->size;
+}
+
+struct bytes mail_draft_header(const struct mail_draft *d)
+{
+    size_t end = bytes_find(buf_bytes(&d->header), BYTES_LIT("\r\n\r\n"));
+    return bytes_slice(buf_bytes(&d->header), 0, end == SIZE_MAX ? d->header.size : end + 2);
+}
+
+bool mail_draft_set_header(struct mail_draft *d, const char *name, const char *line)
+{
+    if (d->fd >= 0)
+        return false;
+    size_t from = 0, to = 0;
+    mail_header_find(mail_draft_header(d), name, &from, &to);
+    struct buf made;
+    buf_init(&made, MEMORY_MAX * 2);
+    struct bytes old = buf_bytes(&d->body);
+    buf_add_bytes(&made, bytes_slice(old, 0, from));
+    if (line != NULL)
+        buf_add_str(&made, line);
+    buf_add_bytes(&made, bytes_slice(old, to, old.size));
+    buf_fini(&d->body);
+    d->body = made;
+    d->size = made.size;
+    buf_clear(&d->header);
+    buf_add_bytes(&d->header, bytes_slice(buf_bytes(&made), 0, HEADER_MAX));
+    return true;
+}
+
+static void add_digest(struct mail_draft *d, json_t *facts)
+{
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    char text[2 * EVP_MAX_MD_SIZE + 1] = "";
+    if (d->digest != NULL)
+        EVP_DigestFinal_ex(d->digest, digest, &size);
+    else
+        EVP_Digest(d->body.data, d->body.size, digest, &size, EVP_sha256(), NULL);
+    hex_encode((struct bytes){ digest, size }, text, sizeof text);
+    json_object_set_new(facts, "sha256", json_string(text));
+}
+
+/* Header bytes may be in any encoding; JSON wants UTF-8. */
+static void set_text(json_t *facts, const char *key, const char *value)
+{
+    char clean[1200];
+    text_sanitize(bytes_of(value), clean, sizeof clean);
+    json_object_set_new(facts, key, text_is_utf8(bytes_of(value)) ? json_string(value) : json_string(clean));
+}
+
+static void add_facts(struct mailstore *s, struct mail_draft *d, uint64_t id, json_t *facts)
+{
+    char text[1000], time[32];
+    clock_iso(loop_wall_ms(s->loop), time, sizeof time);
+    json_object_set_new(facts, "id", json_integer((json_int_t)id));
+    json_object_set_new(facts, "received", json_string(time));
+    json_object_set_new(facts, "size", json_integer((json_int_t)d->size));
+    mail_header_value(mail_draft_header(d), "Subject", text, sizeof text);
+    set_text(facts, "subject", text);
+    mail_header_value(mail_draft_header(d), "Message-ID", text, sizeof text);
+    set_text(facts, "message_id", text);
+    add_digest(d, facts);
+    size_t i;
+    json_t *folder;
+    json_array_foreach(json_object_get(facts, "folders"), i, folder)
+    {
+        char *key = mem_printf("%s/%s", json_string_value(json_object_get(folder, "mailbox")),
+                               json_string_value(json_object_get(folder, "folder")));
+        uintptr_t uid = (uintptr_t)map_get(s->uids, key) + 1;
+        map_put(s->uids, key, (void *)uid);
+        json_object_set_new(folder, "uid", json_integer((json_int_t)uid));
+        free(key);
+    }
+}
+
+static bool write_file(const char *path, struct bytes data)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    bool is_good = fd >= 0 && write_all(fd, data);
+    if (fd >= 0)
+        close(fd);
+    return is_good;
+}
+
+static bool write_message(struct mailstore *s, struct mail_draft *d, uint64_t id, const json_t *facts)
+{
+    char path[512];
+    path_of(s, id, "eml", path, sizeof path);
+    bool is_good = d->fd >= 0 ? rename(d->path, path) == 0 : write_file(path, buf_bytes(&d->body));
+    if (d->fd >= 0) {
+        close(d->fd);
+        d->fd = -1;
+    }
+    char *text = json_dumps(facts, JSON_INDENT(2));
+    path_of(s, id, "json", path, sizeof path);
+    is_good = is_good && text != NULL && write_file(path, bytes_of(text));
+    free(text);
+    return is_good;
+}
+
+uint64_t mailstore_keep(struct mailstore *s, struct mail_draft *d, json_t *facts, struct fault *why)
+{
+    uint64_t id = s->next_id++;
+    add_facts(s, d, id, facts);
+    if (write_message(s, d, id, facts)) {
+        append(s, facts);
+    } else {
+        fault_errno(why, FAULT_LOCAL, errno, "keeping message %" PRIu64 " in %s", id, s->dir);
+        json_decref(facts);
+        id = 0;
+    }
+    mail_draft_free(d);
+    return id;
+}
+
+json_t *mailstore_list(const struct mailstore *s, uint64_t after_id, size_t limit)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < s->count && json_array_size(list) < limit; i++) {
+        if ((uint64_t)json_integer_value(json_object_get(s->messages[i], "id")) > after_id)
+            json_array_append(list, s->messages[i]);
+    }
+    return list;
+}
+
+json_t *mailstore_get(const struct mailstore *s, uint64_t id)
+{
+    for (size_t i = s->count; i > 0; i--) {
+        if ((uint64_t)json_integer_value(json_object_get(s->messages[i - 1], "id")) == id)
+            return s->messages[i - 1];
+    }
+    return NULL;
+}
+
+bool mailstore_raw(const struct mailstore *s, uint64_t id, struct buf *out)
+{
+    char path[512];
+    path_of(s, id, "eml", path, sizeof path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = 1;
+    while (n > 0) {
+        uint8_t *room = buf_reserve(out, 65536);
+        n = room != NULL ? read(fd, room, 65536) : -1;
+        if (n > 0)
+            buf_grew(out, (size_t)n);
+    }
+    close(fd);
+    return n == 0;
+}
+
+size_t mailstore_count(const struct mailstore *s)
+{
+    return s->count;
+}
+
+void mailstore_clear(struct mailstore *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        uint64_t id = (uint64_t)json_integer_value(json_object_get(s->messages[i], "id"));
+        char path[512];
+        path_of(s, id, "eml", path, sizeof path);
+        unlink(path);
+        path_of(s, id, "json", path, sizeof path);
+        unlink(path);
+        json_decref(s->messages[i]);
+    }
+    s->count = 0;
+}
