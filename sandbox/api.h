@@ -1,0 +1,15 @@
+/* sandbox/api.h - the plain web page and the JSON of the sandbox, over HTTP on loopback. */
+#ifndef SANDBOX_API_H
+#define SANDBOX_API_H
+
+#include "sandbox/web.h"
+
+/* A web_handler_fn; `sandbox` is a struct sandbox. */
+void api_handle(void *sandbox, const struct web_request *rq, struct web_reply *re);
+
+struct sandbox;
+/* overview.c: the page. */
+void overview_page(struct sandbox *sb, const struct web_request *rq, struct web_reply *re);
+void overview_message(struct sandbox *sb, uint64_t id, struct web_reply *re);
+
+#endif
