@@ -81,13 +81,18 @@ bool store_sent_prune(struct store *s, int64_t before_slot, struct fault *why)
     return sqlite_write(s, SQL_SENT_PRUNE, VALUES(NUMBER(before_slot)), why);
 }
 
-bool store_drop_add(struct store *s, const char *name, int64_t time, bool *is_new, struct fault *why)
+bool store_drop_find(struct store *s, const char *name, bool *is_known, struct fault *why)
+{
+    int64_t found = 0;
+    bool ok = sqlite_number(s, SQL_DROP_FIND, VALUES(TEXT(name)), 0, &found, why);
+    *is_known = ok && found;
+    return ok;
+}
+
+bool store_drop_add(struct store *s, const char *name, int64_t time, struct fault *why)
 {
     assert(s->is_writing);
-    if (!sqlite_write(s, SQL_DROP_ADD, VALUES(TEXT(name), NUMBER(time)), why))
-        return false;
-    *is_new = sqlite3_changes(s->db) == 1;
-    return true;
+    return sqlite_write(s, SQL_DROP_ADD, VALUES(TEXT(name), NUMBER(time)), why);
 }
 
 bool store_drop_prune(struct store *s, int64_t before, struct fault *why)

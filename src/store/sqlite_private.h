@@ -44,6 +44,7 @@ enum sqlite_sql {
     SQL_SENT_PRUNE,
     SQL_FACT_GET,
     SQL_FACT_PUT,
+    SQL_DROP_FIND,
     SQL_DROP_ADD,
     SQL_DROP_PRUNE,
     SQL_COUNT,

@@ -76,6 +76,7 @@ const char *const sqlite_sql[SQL_COUNT] = {
     [SQL_FACT_GET] = "SELECT value FROM facts WHERE name = ?1",
     [SQL_FACT_PUT] = "INSERT INTO facts (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2",
 
+    [SQL_DROP_FIND] = "SELECT 1 FROM drops WHERE name = ?1",
     [SQL_DROP_ADD] = "INSERT OR IGNORE INTO drops (name, time) VALUES (?1, ?2)",
     [SQL_DROP_PRUNE] = "DELETE FROM drops WHERE time < ?1",
 };

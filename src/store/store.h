@@ -155,7 +155,8 @@ uint64_t store_fact_get(struct store *s, const char *name);
 bool store_fact_put(struct store *s, const char *name, uint64_t value, struct fault *why);
 
 /* Names of dropped files already taken in, so that each is taken once. */
-bool store_drop_add(struct store *s, const char *name, int64_t time, bool *is_new, struct fault *why);
+bool store_drop_find(struct store *s, const char *name, bool *is_known, struct fault *why);
+bool store_drop_add(struct store *s, const char *name, int64_t time, struct fault *why);
 bool store_drop_prune(struct store *s, int64_t before, struct fault *why);
 
 #endif
