@@ -111,23 +111,28 @@ static bool keep(struct queue *q, struct accepted *a, const struct submit *m, in
     return batch_keep(q, a, &row, r, m->recipients_count, m->body, fd, why);
 }
 
-void queue_submit(struct queue *q, const struct submit *m, queue_submitted_fn *submitted, void *ctx)
+bool batch_submit(struct queue *q, const struct submit *m, queue_submitted_fn *submitted, void *ctx, struct fault *why)
 {
-    struct fault why = { 0 };
     struct accepted *a = batch_add(q);
     a->submitted = submitted;
     a->ctx = ctx;
     a->tag = m->tag;
-    if (!is_sound(q, m, &why)) {
-        if (m->fd >= 0)
-            close(m->fd);
-        batch_refuse(a, q, &why);
-    } else if (!keep(q, a, m, m->fd, &why)) {
-        /* A body that is not what was promised is its sender's fault alone, and found before anything was written. */
-        batch_refuse(a, q, &why);
-        if (!text_equal(why.id, "store.body"))
-            batch_fail(q, &why);
-    }
+    bool is_accepted = is_sound(q, m, why);
+    if (!is_accepted && m->fd >= 0)
+        close(m->fd);
+    if (is_accepted && keep(q, a, m, m->fd, why))
+        return true;
+    batch_refuse(a, q, why);
+    /* A body that is not what was promised is its sender's fault alone, and found before anything was written. */
+    if (is_accepted && !text_equal(why->id, "store.body"))
+        batch_fail(q, why);
+    return false;
+}
+
+void queue_submit(struct queue *q, const struct submit *m, queue_submitted_fn *submitted, void *ctx)
+{
+    struct fault why = { 0 };
+    batch_submit(q, m, submitted, ctx, &why);
 }
 
 void queue_forget(struct queue *q, void *ctx)

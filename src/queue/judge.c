@@ -101,7 +101,7 @@ static void judge_lane(struct queue *q, struct outcome *o, const struct attempt_
         lane_hold(l, queue_now(q), hold->id, hold->text);
     else if (done->is_mailbox_fault && retry)
         lane_fault(l, queue_now(q), o->flight->started, wish_s, retry->id, retry->text);
-    else if (!done->is_uncertain && (l->rest == LANE_OPEN || o->flight->started >= l->rest_since))
+    else if (!done->is_uncertain && (l->rest == LANE_OPEN || o->flight->started > l->rest_since))
         lane_open(l);
 }
 

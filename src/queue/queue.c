@@ -80,6 +80,7 @@ struct queue *queue_new(struct loop *l, const struct conf *conf, const struct qu
         queue_free(q);
         return NULL;
     }
+    q->drop = drop_box_new(q);
     return q;
 }
 
@@ -93,6 +94,7 @@ void queue_free(struct queue *q)
 {
     if (!q)
         return;
+    drop_box_free(q->drop);
     queue_commit(q);
     sweep_fini(q);
     loop_timer_stop(&q->space);

@@ -166,6 +166,7 @@ struct queue {
     void *drained_ctx;
     struct loop_timer drain;
 
+    struct drop_box *drop;
     uint64_t accepted_total, delivered_total, bounced_total;
 };
 
@@ -232,6 +233,8 @@ uint64_t queue_next_id(struct queue *q);
 struct accepted *batch_add(struct queue *q);
 bool batch_keep(struct queue *q, struct accepted *a, const struct store_message *m, const struct store_recipient *r,
                 size_t count, struct bytes body, int fd, struct fault *why);
+/* As queue_submit(); true: it is in the transaction. */
+bool batch_submit(struct queue *q, const struct submit *m, queue_submitted_fn *submitted, void *ctx, struct fault *why);
 void batch_refuse(struct accepted *a, struct queue *q, const struct fault *why);
 void batch_fail(struct queue *q, const struct fault *why); /* rolls back; refuses all that is in it */
 void batch_soon(struct queue *q);
@@ -269,5 +272,9 @@ const char *ask_text(const struct ask *a, const char *key); /* "" if absent */
 bool ask_id(const char *text, uint64_t *id);
 void ask_objects_load(struct queue *q);
 const char *queued_state_name(const struct queued *m); /* of an open one */
+
+/* drop_box.c */
+struct drop_box *drop_box_new(struct queue *q);
+void drop_box_free(struct drop_box *d); /* takes NULL */
 
 #endif

@@ -14,7 +14,7 @@ static void set_reason(struct lane *l, const char *id, const char *text)
 void lane_fault(struct lane *l, int64_t now, int64_t started, uint32_t wish_s, const char *id, const char *text)
 {
     /* Attempts that were under way when the trouble began say nothing new. */
-    bool is_news = l->rest == LANE_OPEN || started >= l->rest_since;
+    bool is_news = l->rest == LANE_OPEN || started > l->rest_since;
     set_reason(l, id, text);
     if (!is_news && wish_s == 0)
         return;

@@ -271,6 +271,7 @@ void bench_answer_done(struct bench *b, size_t i, struct attempt_done done)
     struct bench_attempt *a = bench_attempt(b, i);
     assert_false(a->is_answered);
     a->is_answered = true;
+    a->answered = loop_wall_ms(b->loop);
     done.tag = a->tag;
     done.host = done.host ? done.host : "smtp.example";
     done.dialogue = done.dialogue ? done.dialogue : "> MAIL\n< 250";

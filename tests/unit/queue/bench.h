@@ -22,7 +22,7 @@ enum { BENCH_ATTEMPTS = 20000, BENCH_TO = 4 };
 
 struct bench_attempt {
     uint64_t tag, id;
-    int64_t time;
+    int64_t time, answered;
     char mailbox[128], sender[128], app[1];
     char to[BENCH_TO][128]; /* the first few */
     size_t recipients;

@@ -1,0 +1,104 @@
+#include "queue/drop_body.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "store/store.h"
+
+struct sink {
+    const struct drop_body_plan *plan;
+    struct buf memory;
+    int fd;
+    uint64_t size;
+    bool is_8bit, is_cr; /* is_cr: the last byte read was one */
+    struct fault why;
+    struct mime_scan *scan;
+    struct mime_rewrite *rewrite;
+};
+
+static bool refuse_disk(struct sink *s)
+{
+    return fault_errno(&s->why, FAULT_LOCAL, errno, "a dropped message cannot be taken into %s", s->plan->spool);
+}
+
+/* What no longer fits in memory goes to a file, with all that came before. */
+static bool spill(struct sink *s)
+{
+    s->fd = open(s->plan->spool, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (s->fd < 0 || write(s->fd, s->memory.data, s->memory.size) != (ssize_t)s->memory.size)
+        return refuse_disk(s);
+    return true;
+}
+
+static bool put(void *ctx, struct bytes out)
+{
+    struct sink *s = ctx;
+    s->size += out.size;
+    s->is_8bit |= !text_is_ascii(out);
+    if (s->size > s->plan->limit)
+        return fault_set(&s->why, FAULT_REJECT, "drop.size",
+                         "the message is larger than limits.message-size (%llu bytes)",
+                         (unsigned long long)s->plan->limit);
+    if (s->fd < 0 && buf_add_bytes(&s->memory, out))
+        return true;
+    if (s->fd < 0 && !spill(s))
+        return false;
+    return write(s->fd, out.data, out.size) == (ssize_t)out.size || refuse_disk(s);
+}
+
+static bool feed(struct sink *s, struct bytes in)
+{
+    mime_scan_feed(s->scan, in);
+    return mime_rewrite_feed(s->rewrite, in, &s->why);
+}
+
+/* Every line end becomes CRLF: programs on this machine write bare LF. */
+static bool feed_lines(struct sink *s, struct bytes in)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < in.size; i++) {
+        bool is_bare = in.data[i] == '\n' && !s->is_cr;
+        s->is_cr = in.data[i] == '\r';
+        if (!is_bare)
+            continue;
+        if (!feed(s, bytes_slice(in, from, i)) || !feed(s, BYTES_LIT("\r\n")))
+            return false;
+        from = i + 1;
+    }
+    return feed(s, bytes_slice(in, from, in.size));
+}
+
+static bool read_all(struct sink *s, int from, off_t offset)
+{
+    uint8_t chunk[32768];
+    ssize_t n;
+    while ((n = pread(from, chunk, sizeof chunk, offset)) > 0) {
+        if (!feed_lines(s, (struct bytes){ chunk, (size_t)n }))
+            return false;
+        offset += n;
+    }
+    return n == 0 || refuse_disk(s);
+}
+
+bool drop_body_read(int from, off_t offset, const struct drop_body_plan *plan, struct arena *arena,
+                    struct drop_body *out, struct fault *why)
+{
+    struct sink s = { .plan = plan, .fd = -1 };
+    buf_init(&s.memory, STORE_BODY_INLINE);
+    s.scan = mime_scan_new(arena);
+    s.rewrite = mime_rewrite_new(arena, &plan->rewrite, put, &s);
+    bool ok = put(&s, bytes_of(plan->received)) && read_all(&s, from, offset) && mime_rewrite_end(s.rewrite, &s.why);
+    if (ok)
+        *out = (struct drop_body){ .fd = s.fd, .size = s.size, .is_8bit = s.is_8bit, .header = mime_scan_end(s.scan) };
+    if (ok && s.fd < 0)
+        out->inlined = arena_bytes(arena, buf_bytes(&s.memory));
+    if (!ok && s.fd >= 0)
+        close(s.fd);
+    if (!ok && why)
+        *why = s.why;
+    buf_fini(&s.memory);
+    return ok;
+}
