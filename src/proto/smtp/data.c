@@ -89,12 +89,26 @@ static bool has_high_octet(struct bytes run)
     return seen & 0x8080808080808080u;
 }
 
+static uint64_t count_line_ends(const uint8_t *from, const uint8_t *end)
+{
+    uint64_t lines = 0;
+    while (from < end && (from = memchr(from, '\n', (size_t)(end - from)))) {
+        from++;
+        lines++;
+    }
+    return lines;
+}
+
+/* After the lines of the run were passed, so the NUL's line is counted backwards. */
 static void inspect(struct smtp_data *d, struct bytes run)
 {
     if (run.size == 0 || d->flaw != SMTP_DATA_CLEAN)
         return;
-    if (memchr(run.data, 0, run.size))
+    const uint8_t *nul = memchr(run.data, 0, run.size);
+    if (nul) {
         note(d, SMTP_DATA_NUL);
+        d->flaw_line -= count_line_ends(nul, run.data + run.size);
+    }
     if (!d->has_8bit)
         d->has_8bit = has_high_octet(run);
 }

@@ -46,7 +46,7 @@ static const struct {
     { OCTETS("a\nb\r\n.\r\n"), OCTETS("a\nb\r\n"), SMTP_DATA_BARE_LF, 1 },
     { OCTETS("a\r\nb\rc\r\n.\r\n"), OCTETS("a\r\nb\rc\r\n"), SMTP_DATA_BARE_CR, 2 },
     { OCTETS("a\r\r\n.\r\n"), OCTETS("a\r\r\n"), SMTP_DATA_BARE_CR, 1 },
-    { OCTETS("a\r\n\r\nb\0c\r\n.\r\n"), OCTETS("a\r\n\r\nb\0c\r\n"), SMTP_DATA_NUL, 0 },
+    { OCTETS("a\r\n\r\nb\0c\r\n.\r\n"), OCTETS("a\r\n\r\nb\0c\r\n"), SMTP_DATA_NUL, 3 },
 };
 
 static void test_true_ends(void **state)

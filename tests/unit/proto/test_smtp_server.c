@@ -12,6 +12,7 @@
 
 enum { PLAIN = 0, TLS = 1, TRUSTED = 2, STARTTLS = 4, STRICT = 8, NO_AUTH = 16 };
 
+#define ENOUGH (8u << 20)
 #define EHLO_IN "EHLO c\n"
 #define EHLO_OUT \
     "250-gate.example\n250-SIZE 1000\n250-PIPELINING\n250-8BITMIME\n250-SMTPUTF8\n250-CHUNKING\n250-DSN\n" \
@@ -299,11 +300,365 @@ TEST_TABLE(envelope)
 TEST_TABLE(parameters)
 TEST_TABLE(chunks)
 
+static void play_octets(struct stage *t, const char *first, struct bytes raw, size_t step)
+{
+    struct buf in;
+    buf_init(&in, ENOUGH);
+    add_crlf(&in, first);
+    buf_add_bytes(&in, raw);
+    stage_init(t);
+    open_as(t, PLAIN);
+    stage_play(t, buf_bytes(&in), step);
+    buf_fini(&in);
+}
+
+static size_t count(const struct buf *text, const char *what)
+{
+    size_t found = 0;
+    for (const char *at = strstr(buf_str(text), what); at; at = strstr(at + 1, what))
+        found++;
+    return found;
+}
+
+/* No message is split in two, none with a false end is taken, the session goes on behind the real end. */
+static void test_nothing_is_smuggled(void **state)
+{
+    static const struct bytes false_ends[] = {
+        OCTETS("\n.\n"),       OCTETS("\n.\r\n"),     OCTETS("\r.\r"),       OCTETS("\r.\r\n"),     OCTETS("\r\n.\n"),
+        OCTETS("\r\n.\r"),     OCTETS("\r\n.\r\r\n"), OCTETS("\r\n\0.\r\n"), OCTETS("\r\n.\0\r\n"), OCTETS("\n\r.\r\n"),
+        OCTETS("\r\n.\n\r\n"), OCTETS("\r\n.\r \n"),  OCTETS("\0\n.\r\n"),   OCTETS("\r\n.\r\0\n"), OCTETS("\n.\r"),
+    };
+    for (size_t i = 0; i < sizeof false_ends / sizeof false_ends[0]; i++) {
+        for (size_t step = 0; step < 8; step++) {
+            struct stage t;
+            struct buf raw;
+            buf_init(&raw, 4096);
+            buf_add_str(&raw, "Subject: x\r\n\r\nfirst");
+            buf_add_bytes(&raw, false_ends[i]);
+            buf_add_str(&raw, "MAIL FROM:<smuggled@x>\r\nRCPT TO:<b@y>\r\nDATA\r\nsecond\r\n.\r\nNOOP\r\n");
+            play_octets(&t, EHLO_IN ONE_RCPT_IN "DATA\n", buf_bytes(&raw), step);
+            assert_string_equal(buf_str(&t.events),
+                                "mail a@x;rcpt b@y;begin 1;noticed smtp.client.bad-octets;end broken;reset;");
+            assert_int_equal(count(&t.out, "\r\n550 5.6."), 1);
+            assert_non_null(strstr(buf_str(&t.out), "\r\n250 2.0.0 OK\r\n"));
+            buf_fini(&raw);
+            stage_fini(&t);
+        }
+    }
+}
+
+static void test_flaws_are_named_with_their_line(void **state)
+{
+    static const struct {
+        struct bytes body;
+        const char *reply;
+    } cases[] = {
+        { OCTETS("a\r\nb\nc\r\n.\r\n"),
+          "550 5.6.11 Line 2 of the message holds a bare LF; lines must end with CRLF\r\n" },
+        { OCTETS("a\rb\r\n.\r\n"), "550 5.6.11 Line 1 of the message holds a bare CR; lines must end with CRLF\r\n" },
+        { OCTETS("a\r\nb\0\r\n.\r\n"),
+          "550 5.6.0 Line 2 of the message holds a NUL octet, which text can't carry\r\n" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t step = 0; step < 4; step++) {
+            struct stage t;
+            play_octets(&t, EHLO_IN ONE_RCPT_IN "DATA\n", cases[i].body, step);
+            assert_non_null(strstr(buf_str(&t.out), cases[i].reply));
+            stage_fini(&t);
+        }
+    }
+}
+
+static void test_chunks_may_not_hold_bare_line_ends_either(void **state)
+{
+    struct stage t;
+    play_octets(&t, EHLO_IN ONE_RCPT_IN "BDAT 4\n", BYTES_LIT("a\nb\rBDAT 2 LAST\r\n\nxNOOP\r\n"), 0);
+    assert_string_equal(buf_str(&t.events),
+                        "mail a@x;rcpt b@y;begin 1;noticed smtp.client.bad-octets;end broken;reset;");
+    assert_int_equal(count(&t.out, "550 5.6.11 Line 1"), 2);
+    assert_non_null(strstr(buf_str(&t.out), "250 2.0.0 OK\r\n"));
+    stage_fini(&t);
+}
+
+static void test_commands_that_are_no_lines(void **state)
+{
+    static const struct {
+        struct bytes in;
+        const char *reply;
+    } cases[] = {
+        { OCTETS("NOOP\nRSET\r\n"),
+          "500 5.5.2 The line ended with a bare LF; lines must end with CRLF\r\n250 2.0.0 OK\r\n" },
+        { OCTETS("NO\rOP\r\nRSET\r\n"),
+          "500 5.5.2 Control characters in a command (a bare CR or a NUL, perhaps)\r\n250 2.0.0 OK\r\n" },
+        { OCTETS("NOOP\0\r\nRSET\r\n"),
+          "500 5.5.2 Control characters in a command (a bare CR or a NUL, perhaps)\r\n250 2.0.0 OK\r\n" },
+        { OCTETS("AUTH PLAIN\r\n\n*\r\nRSET\r\n"), "334 \r\n500 5.5.2 The line ended with a bare LF; lines must end "
+                                                   "with CRLF\r\n500 5.5.1 Unknown command\r\n250 2.0.0 OK\r\n" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t step = 0; step < 3; step++) {
+            struct stage t;
+            play_octets(&t, EHLO_IN, cases[i].in, step);
+            assert_non_null(strstr(buf_str(&t.out), cases[i].reply));
+            stage_fini(&t);
+        }
+    }
+}
+
+static void add_filled(struct buf *out, const char *begin, size_t size, const char *end)
+{
+    size_t stop = out->size + size - strlen(end);
+    buf_add_str(out, begin);
+    while (out->size < stop)
+        buf_add_byte(out, 'a');
+    buf_add_str(out, end);
+}
+
+/* Each just within its limit, then one octet over it. */
+static void test_line_limits(void **state)
+{
+    static const struct {
+        const char *begin, *end;
+        size_t limit;
+        const char *within;
+    } cases[] = {
+        { "NOOP ", "\r\n", SMTP_COMMAND_LIMIT, "250 2.0.0 OK\r\n" },
+        { "UNKNOWN ", "\r\n", SMTP_COMMAND_LIMIT, "500 5.5.1 Unknown command\r\n" },
+        { "MAIL FROM:<", "@x>\r\n", SMTP_ENVELOPE_LIMIT, "501 5.1.7" },
+        { "AUTH LOGIN aaa", "=\r\n", SMTP_AUTH_LIMIT, "501 5.5.2 Malformed" },
+        { "AUTH LOGIN\r\naaa", "=\r\n", SMTP_AUTH_LIMIT + 12, "501 5.5.2 Malformed" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t over = 0; over < 2; over++) {
+            struct stage t;
+            struct buf raw;
+            buf_init(&raw, ENOUGH);
+            add_filled(&raw, cases[i].begin, cases[i].limit + over, cases[i].end);
+            buf_add_str(&raw, "RSET\r\n");
+            play_octets(&t, EHLO_IN, buf_bytes(&raw), 100 * over);
+            assert_non_null(
+                strstr(buf_str(&t.out), over ? "500 5.5.2 Line too long\r\n250 2.0.0 OK\r\n" : cases[i].within));
+            assert_non_null(strstr(buf_str(&t.out), "\r\n250 2.0.0 OK\r\n"));
+            buf_fini(&raw);
+            stage_fini(&t);
+        }
+    }
+}
+
+static void test_endless_lines_cost_no_memory(void **state)
+{
+    struct stage t;
+    static uint8_t filler[65536];
+    memset(filler, 'x', sizeof filler);
+    play_octets(&t, EHLO_IN, BYTES_NONE, 0);
+    for (int i = 0; i < 64; i++)
+        stage_play(&t, (struct bytes){ filler, sizeof filler }, 0);
+    stage_play(&t, BYTES_LIT("\r\nRSET\r\n"), 0);
+    assert_non_null(strstr(buf_str(&t.out), "500 5.5.2 Line too long\r\n250 2.0.0 OK\r\n"));
+    stage_fini(&t);
+}
+
+static void test_path_limits(void **state)
+{
+    static const struct {
+        size_t local, label;
+        int labels;
+        bool is_good;
+    } cases[] = { { 64, 60, 4, true }, { 256, 63, 3, true }, { 257, 10, 1, false },
+                  { 10, 63, 4, true }, { 10, 64, 1, false }, { 256, 62, 5, false } };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct stage t;
+        struct buf raw;
+        buf_init(&raw, ENOUGH);
+        add_filled(&raw, "MAIL FROM:<", strlen("MAIL FROM:<") + cases[i].local, "");
+        for (int k = 0; k < cases[i].labels; k++)
+            add_filled(&raw, k ? "." : "@", cases[i].label + 1, "");
+        buf_add_str(&raw, ">\r\n");
+        play_octets(&t, EHLO_IN, buf_bytes(&raw), 0);
+        assert_int_equal(count(&t.out, "250 2.1.0"), cases[i].is_good);
+        buf_fini(&raw);
+        stage_fini(&t);
+    }
+}
+
+static void add_body(struct buf *raw, size_t size)
+{
+    for (size_t left = size; left > 0; left -= left < 100 ? left : 100)
+        add_filled(raw, "", left < 100 ? left : 100, "\r\n");
+}
+
+static void test_a_message_at_the_limit_is_taken_one_over_is_not(void **state)
+{
+    for (size_t over = 0; over < 200; over += 100) {
+        struct stage t;
+        struct buf raw;
+        buf_init(&raw, ENOUGH);
+        add_body(&raw, 1000 + over);
+        buf_add_str(&raw, ".\r\nNOOP\r\n");
+        play_octets(&t, EHLO_IN ONE_RCPT_IN "DATA\n", buf_bytes(&raw), 30);
+        assert_int_equal(count(&t.events, "end whole"), over == 0);
+        assert_int_equal(count(&t.out, "552 5.3.4"), over > 0);
+        assert_true(over == 0 ? t.body.size == 1000 : t.body.size <= 1000);
+        assert_non_null(strstr(buf_str(&t.out), "250 2.0.0 OK\r\n"));
+        buf_fini(&raw);
+        stage_fini(&t);
+    }
+}
+
+static void test_a_sender_that_never_stops_is_cut_off(void **state)
+{
+    struct stage t;
+    struct buf raw;
+    buf_init(&raw, ENOUGH);
+    add_body(&raw, 3 << 20);
+    play_octets(&t, EHLO_IN ONE_RCPT_IN "DATA\n", buf_bytes(&raw), 10000);
+    assert_non_null(strstr(
+        buf_str(&t.out),
+        "552 5.3.4 The message is too large: at most 1000 octets are taken\r\n421 4.7.0 Still sending, closing\r\n"));
+    assert_string_equal(buf_str(&t.events),
+                        "mail a@x;rcpt b@y;begin 1;noticed smtp.client.too-large;end broken;reset;quit;");
+    buf_fini(&raw);
+    stage_fini(&t);
+}
+
+static void test_too_many_errors_end_it(void **state)
+{
+    struct stage t;
+    struct buf raw;
+    buf_init(&raw, ENOUGH);
+    for (int i = 0; i < 50; i++)
+        buf_add_str(&raw, "BOGUS\r\n");
+    play_octets(&t, EHLO_IN, buf_bytes(&raw), 0);
+    assert_int_equal(count(&t.out, "500 5.5.1"), 20);
+    assert_int_equal(count(&t.out, "421 4.7.0 Too many errors"), 1);
+    assert_string_equal(buf_str(&t.events), "noticed smtp.client.errors;quit;");
+    buf_fini(&raw);
+    stage_fini(&t);
+}
+
+static void test_closing_in_the_middle(void **state)
+{
+    static const struct {
+        const char *in, *events;
+    } cases[] = {
+        { "", "quit;" },
+        { EHLO_IN ONE_RCPT_IN, "mail a@x;rcpt b@y;reset;quit;" },
+        { EHLO_IN ONE_RCPT_IN "DATA\nhalf a", "mail a@x;rcpt b@y;begin 1;end broken;reset;quit;" },
+        { EHLO_IN ONE_RCPT_IN "BDAT 10\nhalf", "mail a@x;rcpt b@y;begin 1;end broken;reset;quit;" },
+        { EHLO_IN "AUTH LOGIN\nam9l\n", "quit;" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct stage t;
+        play_octets(&t, cases[i].in, BYTES_NONE, 0);
+        smtp_server_close(t.server, "4.3.2", "Shutting down");
+        smtp_server_close(t.server, "4.3.2", "Shutting down");
+        assert_int_equal(smtp_server_feed(t.server, BYTES_LIT("NOOP\r\n")), 6);
+        assert_string_equal(buf_str(&t.events), cases[i].events);
+        assert_int_equal(count(&t.out, "421 4.3.2 Shutting down\r\n"), 1);
+        stage_fini(&t);
+    }
+}
+
+/* A decision that comes when the session is over is not missed by anybody. */
+static void test_a_late_decision_after_the_end(void **state)
+{
+    struct stage t;
+    struct buf in;
+    buf_init(&in, ENOUGH);
+    add_crlf(&in, EHLO_IN "MAIL FROM:<a@x>\n");
+    stage_init(&t);
+    t.decides_late = true;
+    open_as(&t, PLAIN);
+    assert_int_equal(smtp_server_feed(t.server, buf_bytes(&in)), in.size);
+    assert_true(smtp_server_is_waiting(t.server));
+    smtp_server_close(t.server, "4.4.2", "Too slow");
+    assert_false(smtp_server_is_waiting(t.server));
+    smtp_server_decided(t.server, &(struct smtp_verdict){ 0 });
+    assert_int_equal(count(&t.out, "250 2.1.0"), 0);
+    buf_fini(&in);
+    stage_fini(&t);
+}
+
+static void test_nothing_is_used_while_waiting(void **state)
+{
+    struct stage t;
+    struct buf in;
+    buf_init(&in, ENOUGH);
+    add_crlf(&in, EHLO_IN "MAIL FROM:<a@x>\nNOOP\n");
+    stage_init(&t);
+    t.decides_late = true;
+    open_as(&t, PLAIN);
+    size_t used = smtp_server_feed(t.server, buf_bytes(&in));
+    assert_int_equal(used, in.size - strlen("NOOP\r\n"));
+    assert_int_equal(smtp_server_feed(t.server, BYTES_LIT("NOOP\r\n")), 0);
+    buf_fini(&in);
+    stage_fini(&t);
+}
+
+static void test_protocol_names(void **state)
+{
+    static const struct {
+        unsigned setup;
+        const char *in, *name;
+    } cases[] = {
+        { PLAIN, "HELO c\n", "SMTP" },
+        { PLAIN, "EHLO c\n", "ESMTP" },
+        { TLS, "EHLO c\n", "ESMTPS" },
+        { PLAIN, "EHLO c\nAUTH PLAIN AGpvZQBzZWNyZXQ=\n", "ESMTPA" },
+        { TLS, "EHLO c\nAUTH PLAIN AGpvZQBzZWNyZXQ=\n", "ESMTPSA" },
+        { TLS, "EHLO c\nAUTH PLAIN AGpvZQBzZWNyZXQ=\nMAIL FROM:<a@x> SMTPUTF8\n", "UTF8SMTPSA" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct stage t;
+        struct buf in;
+        buf_init(&in, ENOUGH);
+        add_crlf(&in, cases[i].in);
+        stage_init(&t);
+        open_as(&t, cases[i].setup);
+        stage_play(&t, buf_bytes(&in), 0);
+        assert_string_equal(smtp_server_protocol(t.server), cases[i].name);
+        assert_string_equal(smtp_server_helo(t.server), "c");
+        buf_fini(&in);
+        stage_fini(&t);
+    }
+}
+
+static void test_xtext(void **state)
+{
+    char out[16];
+    assert_true(smtp_xtext_decode("a+2Bb+3Dc", out, sizeof out));
+    assert_string_equal(out, "a+b=c");
+    assert_true(smtp_xtext_decode("a+0D+0Ab", out, sizeof out));
+    assert_string_equal(out, "a??b");
+    assert_false(smtp_xtext_decode("+2", out, sizeof out));
+    assert_false(smtp_xtext_decode("+2b", out, sizeof out));
+    assert_false(smtp_xtext_decode("0123456789abcdef", out, sizeof out));
+    assert_true(smtp_xtext_decode("", out, sizeof out));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_session),    cmocka_unit_test(test_sign_in), cmocka_unit_test(test_envelope),
-        cmocka_unit_test(test_parameters), cmocka_unit_test(test_chunks),
+        cmocka_unit_test(test_session),
+        cmocka_unit_test(test_sign_in),
+        cmocka_unit_test(test_envelope),
+        cmocka_unit_test(test_parameters),
+        cmocka_unit_test(test_chunks),
+        cmocka_unit_test(test_nothing_is_smuggled),
+        cmocka_unit_test(test_flaws_are_named_with_their_line),
+        cmocka_unit_test(test_chunks_may_not_hold_bare_line_ends_either),
+        cmocka_unit_test(test_commands_that_are_no_lines),
+        cmocka_unit_test(test_line_limits),
+        cmocka_unit_test(test_endless_lines_cost_no_memory),
+        cmocka_unit_test(test_path_limits),
+        cmocka_unit_test(test_a_message_at_the_limit_is_taken_one_over_is_not),
+        cmocka_unit_test(test_a_sender_that_never_stops_is_cut_off),
+        cmocka_unit_test(test_too_many_errors_end_it),
+        cmocka_unit_test(test_closing_in_the_middle),
+        cmocka_unit_test(test_a_late_decision_after_the_end),
+        cmocka_unit_test(test_nothing_is_used_while_waiting),
+        cmocka_unit_test(test_protocol_names),
+        cmocka_unit_test(test_xtext),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
