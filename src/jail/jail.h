@@ -18,7 +18,7 @@ struct jail_user {
 };
 
 /* Looks up whom to become when started as root: a missing user is a fault that says how to make one. An empty group is the
- * user's own. Without root the answer is the current user. */
+ * user's own. Without root, or where `user` is root itself, the answer is the current user. */
 bool jail_user_find(const char *user, const char *group, struct jail_user *out, struct fault *why);
 /* Real, effective and saved ids, no supplementary groups. */
 bool jail_user_become(const struct jail_user *user, struct fault *why);

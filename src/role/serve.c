@@ -136,6 +136,9 @@ static bool run(struct parent *p, const char *conf_path, struct fault *why)
     if (!load(p, conf_path, why) || !prepare(p, why))
         return false;
     log_to_stderr(p->conf->log.is_stderr);
+    if (geteuid() == 0 && text_equal(p->conf->user, "root"))
+        log_warn("daemon.root",
+                 LOG_TEXT("text", "roles keep root because `user` is root: give them a user of their own"));
     log_info("daemon.starting", LOG_TEXT("version", POSTERN_VERSION), LOG_TEXT("text", p->conf->file));
     watch_signals(p);
     events_watch(p);
