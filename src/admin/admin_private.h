@@ -143,9 +143,9 @@ request_fn registrations_list, registrations_get, registrations_put, registratio
 request_fn mailboxes_list, mailboxes_get, mailboxes_put, mailboxes_patch, mailboxes_delete;
 request_fn apps_list, apps_get, apps_put, apps_patch, apps_delete;
 /* credentials.c */
-request_fn registration_secret, registration_certificate, mailbox_password, mailbox_grant, app_password, vault_rekey;
+request_fn registration_secret, registration_certificate, mailbox_password, mailbox_grant, app_password, vault_change_key;
 /* authorize.c */
-request_fn authorize_start, authorize_finish, authorize_wait;
+request_fn authorization_start, authorization_finish, authorization_wait;
 /* mailbox.c */
 request_fn mailbox_test, mailbox_pause, mailbox_resume;
 /* messages.c */

@@ -53,7 +53,7 @@ void mailbox_password(struct request *r)
     put_secret(r, "mailbox.password", "address", "password");
 }
 
-void vault_rekey(struct request *r)
+void vault_change_key(struct request *r)
 {
     put_secret(r, "vault.rekey", "name", "key");
 }
