@@ -143,9 +143,9 @@ request_fn registrations_list, registrations_get, registrations_put, registratio
 request_fn mailboxes_list, mailboxes_get, mailboxes_put, mailboxes_patch, mailboxes_delete;
 request_fn apps_list, apps_get, apps_put, apps_patch, apps_delete;
 /* credentials.c */
-request_fn registration_secret, registration_certificate, mailbox_password, mailbox_grant, app_password, vault_change_key;
+request_fn registration_secret, registration_certificate, mailbox_password, mailbox_grant, app_password, daemon_rekey;
 /* authorize.c */
-request_fn authorization_start, authorization_finish, authorization_wait;
+request_fn mailbox_authorize, authorizations_finish, authorizations_wait;
 /* mailbox.c */
 request_fn mailbox_test, mailbox_pause, mailbox_resume;
 /* messages.c */

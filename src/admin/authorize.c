@@ -9,7 +9,7 @@ static void answer_first(struct request *r)
     respond_ask(r, &r->asks[0]);
 }
 
-void authorization_start(struct request *r)
+void mailbox_authorize(struct request *r)
 {
     json_t *body = request_json(r);
     if (!body)
@@ -20,7 +20,7 @@ void authorization_start(struct request *r)
 }
 
 /* The redirected address carries the code, so it travels as a secret. */
-void authorization_finish(struct request *r)
+void authorizations_finish(struct request *r)
 {
     json_t *body = request_json(r);
     if (!body)
@@ -35,7 +35,7 @@ void authorization_finish(struct request *r)
     request_then(r, answer_first);
 }
 
-void authorization_wait(struct request *r)
+void authorizations_wait(struct request *r)
 {
     request_ask_long(r, ADMIN_PEER_VAULT, "authorize.wait", json_pack("{s:s}", "id", r->params[0]));
     request_then(r, answer_first);

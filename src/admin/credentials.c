@@ -53,7 +53,7 @@ void mailbox_password(struct request *r)
     put_secret(r, "mailbox.password", "address", "password");
 }
 
-void vault_change_key(struct request *r)
+void daemon_rekey(struct request *r)
 {
     put_secret(r, "vault.rekey", "name", "key");
 }

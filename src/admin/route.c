@@ -25,12 +25,12 @@ static const struct admin_route routes[] = {
     { "POST", API "/registrations/{}/certificate", registration_certificate, false },
     { "PUT", API "/mailboxes/{}/password", mailbox_password, false },
     { "GET", API "/mailboxes/{}/grant", mailbox_grant, false },
-    { "POST", API "/mailboxes/{}/authorize", authorization_start, false },
+    { "POST", API "/mailboxes/{}/authorize", mailbox_authorize, false },
     { "POST", API "/mailboxes/{}/test", mailbox_test, false },
     { "POST", API "/mailboxes/{}/pause", mailbox_pause, false },
     { "POST", API "/mailboxes/{}/resume", mailbox_resume, false },
-    { "POST", API "/authorizations/{}/finish", authorization_finish, false },
-    { "GET", API "/authorizations/{}/wait", authorization_wait, false },
+    { "POST", API "/authorizations/{}/finish", authorizations_finish, false },
+    { "GET", API "/authorizations/{}/wait", authorizations_wait, false },
     { "POST", API "/apps/{}/password", app_password, false },
     { "GET", API "/queue/stats", queue_stats, false },
     { "POST", API "/messages", messages_submit, true },
@@ -41,7 +41,7 @@ static const struct admin_route routes[] = {
     { "POST", API "/messages/remove", messages_remove, false },
     { "GET", API "/messages/{}", messages_get, false },
     { "GET", API "/messages/{}/content", messages_content, false },
-    { "POST", API "/vault/rekey", vault_change_key, false },
+    { "POST", API "/vault/rekey", daemon_rekey, false },
 };
 
 /* "{}" takes one segment that is not empty; its text goes to the next parameter. */
