@@ -93,7 +93,7 @@ static const struct field scope_fields[] = {
 static const struct field provider_fields[] = {
     { TEXT("name", provider, name, rule_name), .is_required = true, .help = "Name of the provider." },
     { TEXT("title", provider, title, rule_line), .help = "Name for people." },
-    { FLAG("builtin", provider, is_builtin), .is_read_only = true, .help = "Comes with Postern." },
+    { FLAG("is_builtin", provider, is_builtin), .is_read_only = true, .help = "Comes with Postern." },
     { TEXT("issuer", provider, issuer, rule_url),
       .help = "OpenID issuer; {tenant} stands for the registration's tenant." },
     { GROUP("endpoints", provider, name, endpoint_fields), .help = "One by one, where discovery is not wanted." },
@@ -142,7 +142,7 @@ static const struct field mailbox_fields[] = {
     { GROUP("imap", mailbox, imap, server_fields), .help = "Instead of the provider's IMAP server." },
     { GROUP("pop3", mailbox, pop3, server_fields), .help = "Instead of the provider's POP3 server." },
     { GROUP("limits", mailbox, limits, limit_fields), .help = "Instead of the provider's limits, where not 0." },
-    { FLAG("paused", mailbox, is_paused), .help = "Mail waits until it is resumed." },
+    { FLAG("is_paused", mailbox, is_paused), .help = "Mail waits until it is resumed." },
     { NULL },
 };
 

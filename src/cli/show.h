@@ -1,0 +1,38 @@
+/* cli/show.h - what people see: aligned tables, one object's fields, refusals with cause and fix. */
+#ifndef CLI_SHOW_H
+#define CLI_SHOW_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "base/fault.h"
+#include "cli/api.h"
+
+/* Aligns columns; texts are sanitised and copied. */
+struct table;
+struct table *table_new(const char *const *titles /* NULL-ended; NULL: no head */);
+void table_row(struct table *t, const char *const *cells, size_t count);
+void table_print(const struct table *t, FILE *out);
+void table_free(struct table *t);
+
+void show_json(const json_t *json); /* on standard output */
+/* "key: value" for each field that says something; groups opened as "smtp.host". */
+void show_fields(const json_t *object);
+/* One text for a cell: text, number, yes/no, or a list joined by ", ". Lives in the arena. */
+const char *show_value(struct cli *cli, const json_t *value);
+const char *show_member(struct cli *cli, const json_t *object, const char *key); /* "" if absent */
+/* "2026-11-21T09:15:00.123Z" as "3m ago" or "in 2h"; "" stays "". */
+const char *show_when(struct cli *cli, const char *time);
+
+/* Each of a list of findings: what was seen, the cause, numbered steps. */
+void show_findings(FILE *out, const json_t *findings);
+/* A refusal; returns CLI_REFUSED. With --json the document itself goes to standard output. */
+int show_refusal(struct cli *cli, const struct api_reply *reply);
+int show_fault(struct cli *cli, const struct fault *why); /* likewise */
+/* After a call: prints the fault or the refusal, or is CLI_DONE. */
+int show_outcome(struct cli *cli, bool is_reached, const struct api_reply *reply, const struct fault *why);
+/* The call and its outcome; `reply` is the caller's to api_reply_fini() either way. `body` may be NULL. */
+int show_call(struct cli *cli, struct api *api, const char *method, const char *path, const json_t *body,
+              struct api_reply *reply);
+
+#endif

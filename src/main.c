@@ -1,0 +1,27 @@
+/* main.c - every command, one row each. */
+#include "cli/command.h"
+
+#include <stddef.h>
+
+const struct command commands[] = {
+    { "serve", "the daemon", serve_actions, NULL },
+    { "check", "say what is wrong with the configuration", check_actions, NULL },
+    { "sandbox", "a Microsoft 365 tenant on this machine, to try things", NULL, cmd_sandbox },
+    { "status", "one screen: what needs a person, mailboxes, queue", status_actions, NULL },
+    { "provider", "mail services: Microsoft 365 in its clouds, and your own", provider_actions, NULL },
+    { "registration", "app registrations and their credentials", registration_actions, NULL },
+    { "mailbox", "addresses that mail leaves by, and signing them in", mailbox_actions, NULL },
+    { "app", "programs and devices that may hand in mail", app_actions, NULL },
+    { "queue", "what waits, why, and what to do about it", queue_actions, NULL },
+    { "send", "compose a message and hand it in", send_actions, NULL },
+    { "sendmail", "as sendmail(8), also under that name", NULL, cmd_sendmail },
+    { "log", "what happened", log_actions, NULL },
+    { "reload", "read the configuration file again", reload_actions, NULL },
+    { "vault", "the key that seals every secret", vault_actions, NULL },
+    { NULL },
+};
+
+int main(int argc, char **argv)
+{
+    return cli_main(argc, argv);
+}
