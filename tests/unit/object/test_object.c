@@ -40,7 +40,7 @@ static const struct {
                            "'credential':'certificate','secret_expires':'2027-05-01'}" },
     { OBJECT_MAILBOX, "{'address':'Box@Example.org','registration':'main','grant':'device','user':'me@x.org',"
                       "'aliases':['Other@example.org'],'shared':['info@example.org'],'protocols':['smtp'],"
-                      "'smtp':{'host':'127.0.0.1','port':2587,'tls':'starttls'},'paused':true}" },
+                      "'smtp':{'host':'127.0.0.1','port':2587,'tls':'starttls'},'is_paused':true}" },
     { OBJECT_APP, "{'name':'scanner','mailboxes':['box@example.org'],'allow':['smtp','http'],"
                   "'from':['10.1.0.0/16','::1'],'has_password':false,'force_sender':'box@example.org'}" },
 };
@@ -124,7 +124,7 @@ static const struct {
     { OBJECT_MAILBOX, "'address':'a@b','grant':'cod'", "grant must be one of: code, device, app, basic, none" },
     { OBJECT_MAILBOX, "'address':'a@b','smtp':{'port':70000}", "smtp.port must be a whole number from 0 to 65535" },
     { OBJECT_MAILBOX, "'address':'a@b','smtp':'host'", "smtp must be a group of settings" },
-    { OBJECT_MAILBOX, "'address':'a@b','paused':'yes'", "paused must be true or false" },
+    { OBJECT_MAILBOX, "'address':'a@b','is_paused':'yes'", "is_paused must be true or false" },
     { OBJECT_MAILBOX, "'address':'a@b','aliases':['no address']", "aliases must be an address like box@example.org" },
     { OBJECT_MAILBOX, "'address':'a@b','user':'a\\nb'", "user must be one line of text" },
     { OBJECT_MAILBOX, "'address':'a@b','registration':'r','provider':'google'", "exclude each other" },
@@ -294,7 +294,7 @@ static void test_builtin_providers_pass_their_own_rules(void **state)
         json_t *json = object_to_json(OBJECT_PROVIDER, p);
         if (!object_from_json(OBJECT_PROVIDER, json, arena, &why))
             fail_msg("%s: %s", p->name, why.text);
-        assert_true(json_is_true(json_object_get(json, "builtin")));
+        assert_true(json_is_true(json_object_get(json, "is_builtin")));
         json_decref(json);
         arena_free(arena);
     }
