@@ -42,7 +42,7 @@ struct admin_route {
 /* Bytes on their way out of a response that is written as it comes. */
 struct stream {
     struct buf out;
-    bool is_on, is_ended, is_suspended;
+    bool is_on, is_ended;
     size_t (*more)(struct request *r); /* fills `out`; NULL when bytes are pushed */
 };
 
@@ -70,6 +70,7 @@ struct request {
     struct MHD_Response *response;
     unsigned status;
     bool is_suspended, is_dispatched;
+    struct loop_io *watch; /* while it sleeps: the server would not notice that the client went away */
     struct stream stream;
     struct log_follow *follow;
 };
@@ -92,7 +93,9 @@ struct admin {
 /* http.c */
 bool admin_http_start(struct admin *a, int listen_fd, struct fault *why);
 void admin_http_stop(struct admin *a);
-void admin_http_poke(struct admin *a); /* run the server at the end of this turn */
+/* Sets the connection aside until there is something to say, or the client goes away. */
+void admin_http_sleep(struct request *r);
+void admin_http_wake(struct request *r);
 
 /* request.c */
 struct request *request_new(struct admin *a, struct MHD_Connection *connection);

@@ -125,6 +125,7 @@ struct ask *request_submit(struct request *r, struct submit *m)
 void request_then(struct request *r, request_fn *then)
 {
     r->then = then;
+    continue_when_all_answered(r);
 }
 
 void asks_forget(struct request *r)

@@ -4,6 +4,7 @@
  * is complete. */
 #include <assert.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "admin/admin_private.h"
@@ -35,9 +36,42 @@ static void on_readable(void *ctx, unsigned ready)
     server_run(ctx);
 }
 
-void admin_http_poke(struct admin *a)
+void admin_http_wake(struct request *r)
 {
-    loop_defer(a->loop, &a->run);
+    if (!r->is_suspended)
+        return;
+    r->is_suspended = false;
+    loop_io_free(r->watch);
+    r->watch = NULL;
+    MHD_resume_connection(r->connection);
+    loop_defer(r->admin->loop, &r->admin->run);
+}
+
+/* Input while it sleeps is the next request, which can wait; the end of input is a client that gave up. */
+static void on_client(void *ctx, unsigned ready)
+{
+    struct request *r = ctx;
+    char byte;
+    if (recv(MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, &byte, 1,
+             MSG_PEEK | MSG_DONTWAIT) > 0) {
+        loop_io_want(r->watch, 0);
+        return;
+    }
+    asks_cancel(r);
+    if (r->stream.is_on)
+        stream_end(r);
+    else
+        respond_empty(r, MHD_HTTP_SERVICE_UNAVAILABLE);
+}
+
+void admin_http_sleep(struct request *r)
+{
+    if (r->is_suspended)
+        return;
+    r->is_suspended = true;
+    int fd = MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    r->watch = loop_io_new(r->admin->loop, fd, LOOP_READ, on_client, r);
+    MHD_suspend_connection(r->connection);
 }
 
 static enum MHD_Result dispatch(struct request *r)
@@ -75,10 +109,7 @@ static void take_body(struct request *r, const char *data, size_t size)
 static enum MHD_Result send_response(struct request *r)
 {
     if (!r->response) {
-        if (!r->is_suspended) {
-            r->is_suspended = true;
-            MHD_suspend_connection(r->connection);
-        }
+        admin_http_sleep(r);
         return MHD_YES;
     }
     struct MHD_Response *response = r->response;
@@ -147,9 +178,7 @@ static void wake_everybody(struct admin *a)
     LIST_EACH (node, &a->requests) {
         struct request *r = LIST_OF(node, struct request, node);
         asks_cancel(r);
-        if (r->is_suspended || r->stream.is_suspended)
-            MHD_resume_connection(r->connection);
-        r->is_suspended = r->stream.is_suspended = false;
+        admin_http_wake(r);
     }
 }
 
@@ -157,7 +186,7 @@ void admin_http_stop(struct admin *a)
 {
     loop_io_free(a->io);
     loop_timer_stop(&a->timer);
-    loop_undefer(&a->run);
     wake_everybody(a);
+    loop_undefer(&a->run);
     MHD_stop_daemon(a->daemon);
 }

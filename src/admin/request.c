@@ -29,6 +29,7 @@ void request_free(struct request *r)
     asks_cancel(r);
     asks_forget(r);
     log_follow_free(r->follow);
+    loop_io_free(r->watch);
     list_remove(&r->node);
     json_decref(r->json);
     if (r->body.data)
@@ -79,11 +80,7 @@ static void decided(struct request *r, unsigned status, struct MHD_Response *res
         MHD_destroy_response(r->response);
     r->status = status;
     r->response = response;
-    if (r->is_suspended) {
-        r->is_suspended = false;
-        MHD_resume_connection(r->connection);
-        admin_http_poke(r->admin);
-    }
+    admin_http_wake(r);
 }
 
 static void respond_text(struct request *r, unsigned status, const char *content_type, char *text /* taken */)

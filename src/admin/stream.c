@@ -5,15 +5,6 @@
 
 #include "admin/admin_private.h"
 
-static void wake(struct request *r)
-{
-    if (!r->stream.is_suspended)
-        return;
-    r->stream.is_suspended = false;
-    MHD_resume_connection(r->connection);
-    admin_http_poke(r->admin);
-}
-
 static ssize_t give(void *ctx, uint64_t position, char *out, size_t max)
 {
     struct request *r = ctx;
@@ -23,8 +14,7 @@ static ssize_t give(void *ctx, uint64_t position, char *out, size_t max)
     if (s->out.size == 0 && s->is_ended)
         return MHD_CONTENT_READER_END_OF_STREAM;
     if (s->out.size == 0) {
-        s->is_suspended = true;
-        MHD_suspend_connection(r->connection);
+        admin_http_sleep(r);
         return 0;
     }
     size_t size = s->out.size < max ? s->out.size : max;
@@ -41,11 +31,7 @@ void respond_stream(struct request *r, const char *content_type)
     MHD_add_response_header(response, "Cache-Control", "no-store");
     r->status = 200;
     r->response = response;
-    if (r->is_suspended) {
-        r->is_suspended = false;
-        MHD_resume_connection(r->connection);
-        admin_http_poke(r->admin);
-    }
+    admin_http_wake(r);
 }
 
 void stream_push_bytes(struct request *r, struct bytes data)
@@ -53,7 +39,7 @@ void stream_push_bytes(struct request *r, struct bytes data)
     /* A reader that sleeps through 4 MB of steps or log loses the rest: the stream ends, which it can see. */
     if (!buf_add_bytes(&r->stream.out, data))
         r->stream.is_ended = true;
-    wake(r);
+    admin_http_wake(r);
 }
 
 void stream_push(struct request *r, const char *line)
@@ -65,5 +51,5 @@ void stream_push(struct request *r, const char *line)
 void stream_end(struct request *r)
 {
     r->stream.is_ended = true;
-    wake(r);
+    admin_http_wake(r);
 }
