@@ -23,7 +23,7 @@ static bool may_read(const struct conn *c)
 static unsigned wants_when_open(const struct conn *c)
 {
     bool still_reads = c->wants & LOOP_READ && !c->was_disturbed;
-    return (may_read(c) || still_reads ? c->read_wants : 0) | (conn_pending(c) ? c->write_wants : 0);
+    return (may_read(c) || still_reads ? c->read_wants : 0) | (c->is_blocked ? c->write_wants : 0);
 }
 
 void conn_update(struct conn *c)
@@ -70,7 +70,8 @@ void conn_push(struct conn *c)
         size_t put = 0;
         enum filter_result r = c->filter->kind->write(c->filter, c->out.data + c->out_at, conn_pending(c), &put,
                                                       &c->write_wants, &why);
-        if (r == FILTER_AGAIN)
+        c->is_blocked = r == FILTER_AGAIN;
+        if (c->is_blocked)
             return;
         if (r != FILTER_OK) {
             fault_wrap(&why, "connection with %s lost", conn_name(c));
@@ -246,7 +247,7 @@ static void settle(struct conn *c)
 
 static void serve(struct conn *c, unsigned ready)
 {
-    if (conn_pending(c) && (!ready || ready & c->write_wants))
+    if (conn_pending(c) && (!c->is_blocked || ready & c->write_wants))
         conn_push(c);
     if (c->fault || ready & c->read_wants || c->read_again)
         read_input(c); /* after a fault too: the peer may have said why before it went */

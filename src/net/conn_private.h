@@ -40,6 +40,7 @@ struct conn {
     bool was_disturbed; /* readable while reading is off: only then is looking away worth a system call */
     bool offer_again;   /* conn_resume(): show the owner what waits */
     bool read_again;    /* the filter holds input that no readiness will announce */
+    bool is_blocked;    /* the kernel takes no output for now */
     bool saw_end;       /* the peer ended its direction; told once the owner used what came before */
     bool owes_drained;  /* output was queued since `drained` last ran */
     bool is_finishing;  /* conn_finish() was called */
