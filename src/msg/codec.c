@@ -239,7 +239,7 @@ static bool unpack_text(struct unpacker *u, const struct msg_field *f, const cha
 
 static bool unpack_fd(struct unpacker *u, const struct msg_field *f, int *out)
 {
-    bool is_there;
+    bool is_there = false;
     *out = -1;
     if (!take_flag(u, f, &is_there))
         return false;
