@@ -104,13 +104,15 @@ void clock_iso(int64_t wall_ms, char *out, size_t size)
 void clock_rfc5322(int64_t wall_ms, char *out, size_t size)
 {
     /* Not strftime: the names must not follow the locale. */
-    static const char days[] = "Sun\0Mon\0Tue\0Wed\0Thu\0Fri\0Sat";
-    static const char months[] = "Jan\0Feb\0Mar\0Apr\0May\0Jun\0Jul\0Aug\0Sep\0Oct\0Nov\0Dec";
+    static const char days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
+    static const char months[][4] = {
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
+    };
     struct tm tm;
     int ms;
     split(wall_ms, &tm, &ms);
-    snprintf(out, size, "%s, %d %s %04d %02d:%02d:%02d +0000", days + tm.tm_wday * 4, tm.tm_mday,
-             months + tm.tm_mon * 4, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    snprintf(out, size, "%s, %d %s %04d %02d:%02d:%02d +0000", days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon],
+             tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
 static bool take_number(const char **at, unsigned digits, int *out)

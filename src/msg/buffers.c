@@ -15,7 +15,7 @@ static unsigned spares_count;
 
 static void replace(struct buf *b, uint8_t *data, size_t capacity)
 {
-    if (b->size > 0) {
+    if (b->data) {
         memcpy(data, b->data, b->size);
         secret_wipe(b->data, b->size);
     }
