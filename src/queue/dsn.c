@@ -96,9 +96,10 @@ static void say_finding(const json_t *finding, struct buf *out)
 
 static void say_recipient(const struct dsn *d, const struct dsn_recipient *r, struct buf *out)
 {
-    char line[LINE_SIZE];
+    char line[LINE_SIZE], address[LINE_SIZE];
     one_line(r->last, true, line);
-    buf_addf(out, "\n  <%s>\n", r->address);
+    one_line(r->address, true, address);
+    buf_addf(out, "\n  <%s>\n", address);
     if (line[0] && d->kind != REPORT_SUCCESS) {
         if (r->code)
             buf_addf(out, "    %s said: %u %s %s\n", d->host[0] ? d->host : "The server", r->code, r->enhanced, line);
