@@ -125,11 +125,11 @@ static void test_a_failing_disk_changes_no_object(void **state)
 {
     struct bench *b = *state;
     bench_disk_fails(13);
-    bench_ask(b, "object.patch", "{\"kind\":\"mailbox\",\"key\":\"" SHOP "\",\"changes\":{\"paused\":true}}");
+    bench_ask(b, "object.patch", "{\"kind\":\"mailbox\",\"key\":\"" SHOP "\",\"changes\":{\"is_paused\":true}}");
     assert_int_equal(b->status, 503);
     bench_disk_fails(0);
     bench_ask(b, "object.get", "{\"kind\":\"mailbox\",\"key\":\"" SHOP "\"}");
-    assert_true(json_is_false(json_object_get(b->answer, "paused")));
+    assert_true(json_is_false(json_object_get(b->answer, "is_paused")));
     assert_int_equal(b->objects, 3);
 }
 

@@ -315,13 +315,13 @@ static void test_missing_and_strange_results_are_retries(void **state)
 static void test_a_paused_mailbox_takes_mail_and_sends_none(void **state)
 {
     struct bench *b = *state;
-    bench_ask(b, "object.patch", "{\"kind\":\"mailbox\",\"key\":\"" SHOP "\",\"changes\":{\"paused\":true}}");
+    bench_ask(b, "object.patch", "{\"kind\":\"mailbox\",\"key\":\"" SHOP "\",\"changes\":{\"is_paused\":true}}");
     assert_int_equal(b->status, 200);
     uint64_t id = bench_submit(b, SHOP, "crm", SHOP, "a@b.example");
     bench_advance(b, 3600);
     assert_int_equal(b->count, 0);
     assert_string_equal(bench_state(b, id), "held");
-    bench_ask(b, "object.patch", "{\"kind\":\"mailbox\",\"key\":\"" SHOP "\",\"changes\":{\"paused\":false}}");
+    bench_ask(b, "object.patch", "{\"kind\":\"mailbox\",\"key\":\"" SHOP "\",\"changes\":{\"is_paused\":false}}");
     bench_turn(b);
     assert_int_equal(b->count, 1);
 }
