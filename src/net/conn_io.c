@@ -149,10 +149,6 @@ static void read_input(struct conn *c)
         c->record(c->record_ctx, false, (struct bytes){ scratch, got });
     take(c, (struct bytes){ scratch, got });
     secret_wipe(scratch, got); /* a password may have passed */
-    if (is_alive(c) && c->filter->kind->holds_input(c->filter)) {
-        c->read_again = true;
-        conn_schedule(c);
-    }
 }
 
 /* -- TLS -- */
@@ -245,6 +241,15 @@ static void settle(struct conn *c)
     }
 }
 
+/* What the filter read ahead is announced by no readiness. */
+static void seek_hidden_input(struct conn *c)
+{
+    if (c->state != CONN_OPEN || c->is_freed || !may_read(c) || !c->filter->kind->holds_input(c->filter))
+        return;
+    c->read_again = true;
+    conn_schedule(c);
+}
+
 static void serve(struct conn *c, unsigned ready)
 {
     if (conn_pending(c) && (!c->is_blocked || ready & c->write_wants))
@@ -261,6 +266,7 @@ static void serve(struct conn *c, unsigned ready)
     if (is_alive(c) && c->saw_end)
         conn_schedule(c);
     settle(c);
+    seek_hidden_input(c);
 }
 
 void conn_on_io(void *ctx, unsigned ready)

@@ -24,6 +24,7 @@ struct tls_filter {
     struct fault below_fault;
     char text[96];
     bool is_up;
+    bool is_dry; /* what OpenSSL holds is less than a record: nothing can be read before more arrives */
 };
 
 /* -- BIO: OpenSSL's way down -- */
@@ -183,6 +184,7 @@ static enum filter_result open_failed(struct tls_filter *t, int error, unsigned 
 {
     switch (error) {
     case SSL_ERROR_WANT_READ:
+        t->is_dry = true;
         *wants = LOOP_READ;
         return FILTER_AGAIN;
     case SSL_ERROR_WANT_WRITE:
@@ -208,6 +210,7 @@ static enum filter_result read_some(struct filter *f, void *out, size_t size, si
 {
     struct tls_filter *t = of(f);
     size_t total = 0;
+    t->is_dry = false;
     while (total < size) {
         size_t n = 0;
         ERR_clear_error();
@@ -250,7 +253,7 @@ static void finish(struct filter *f)
 static bool holds_input(const struct filter *f)
 {
     const struct tls_filter *t = (const struct tls_filter *)f;
-    return SSL_has_pending(t->ssl) || (SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN);
+    return !t->is_dry && (SSL_has_pending(t->ssl) || SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN);
 }
 
 static void free_tls(struct filter *f)

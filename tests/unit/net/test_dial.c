@@ -187,6 +187,50 @@ static void tls_input_waits_while_its_owner_pauses(void **state)
     close_scene(&s);
 }
 
+static void resume_data(struct test_end *e)
+{
+    conn_resume(e->conn);
+}
+
+/* All of it is in OpenSSL's hands after the first reading, so that no readiness of the socket will tell. */
+static void tls_input_that_was_read_ahead_is_not_forgotten(void **state)
+{
+    struct scene s;
+    open_scene(&s);
+    s.server.tls = server_context(&good);
+    dial(&s, "localhost", trusting, &(struct conn_limits){ .in_limit = 1000 });
+    TEST_UNTIL(s.loop, s.client.ready && s.server.end.ready);
+    uint8_t record[9000] = { 7 };
+    s.client.takes = 300;
+    conn_pause(s.client.conn);
+    assert_true(conn_write(s.server.end.conn, (struct bytes){ record, sizeof record }));
+    for (int i = 0; i < 10; i++)
+        loop_turn(s.loop, 1);
+    assert_int_equal(s.client.got.size, 0);
+    s.client.on_data = resume_data;
+    conn_resume(s.client.conn);
+    TEST_UNTIL(s.loop, s.client.got.size == sizeof record);
+    conn_finish(s.server.end.conn, 1000);
+    TEST_UNTIL(s.loop, s.client.closed);
+    close_scene(&s);
+}
+
+static void a_quiet_tls_connection_costs_no_turns(void **state)
+{
+    struct scene s;
+    open_scene(&s);
+    s.server.tls = server_context(&good);
+    dial(&s, "localhost", trusting, NULL);
+    TEST_UNTIL(s.loop, s.client.ready && s.server.end.ready);
+    conn_write(s.client.conn, BYTES_LIT("ping"));
+    TEST_UNTIL(s.loop, s.server.end.got.size == 4);
+    loop_turn(s.loop, 0);
+    int64_t before_ms = clock_steady_ms();
+    loop_turn(s.loop, 50);
+    assert_true(clock_steady_ms() - before_ms >= 45);
+    close_scene(&s);
+}
+
 static void bad_certificates_hold_for_a_person(void **state)
 {
     const struct {
@@ -363,6 +407,8 @@ int main(void)
         cmocka_unit_test(a_name_is_looked_up),
         cmocka_unit_test(implicit_tls_carries_bytes),
         cmocka_unit_test(tls_input_waits_while_its_owner_pauses),
+        cmocka_unit_test(tls_input_that_was_read_ahead_is_not_forgotten),
+        cmocka_unit_test(a_quiet_tls_connection_costs_no_turns),
         cmocka_unit_test(bad_certificates_hold_for_a_person),
         cmocka_unit_test(a_server_that_speaks_plain_text_is_called_so),
         cmocka_unit_test(a_client_that_speaks_plain_text_is_called_so),

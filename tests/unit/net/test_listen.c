@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -97,6 +98,29 @@ static void a_listener_may_end_inside_its_call(void **state)
     loop_free(l);
 }
 
+static void without_descriptors_it_rests_and_then_goes_on(void **state)
+{
+    struct loop *l = loop_new_virtual(0);
+    struct net_addr at;
+    struct door d = { 0 };
+    struct rlimit before;
+    d.listener = listener_new(l, open_any(&at), on_accepted, &d);
+    int a = knock(&at), next = dup(a);
+    close(next);
+    getrlimit(RLIMIT_NOFILE, &before);
+    setrlimit(RLIMIT_NOFILE, &(struct rlimit){ (rlim_t)next, before.rlim_max });
+    for (int i = 0; i < 3; i++)
+        loop_turn(l, 0);
+    setrlimit(RLIMIT_NOFILE, &before);
+    loop_turn(l, 0);
+    assert_int_equal(d.count, 0);
+    loop_advance(l, 100);
+    TEST_UNTIL(l, d.count == 1);
+    close(a);
+    listener_free(d.listener);
+    loop_free(l);
+}
+
 static void a_taken_port_is_named(void **state)
 {
     struct net_addr at;
@@ -136,6 +160,7 @@ int main(void)
         cmocka_unit_test(connections_are_handed_over),
         cmocka_unit_test(a_paused_listener_lets_them_wait),
         cmocka_unit_test(a_listener_may_end_inside_its_call),
+        cmocka_unit_test(without_descriptors_it_rests_and_then_goes_on),
         cmocka_unit_test(a_taken_port_is_named),
         cmocka_unit_test(a_socket_left_behind_is_replaced_but_a_live_one_is_not),
     };
