@@ -29,6 +29,9 @@ struct edge {
     uint32_t run;      /* random, so that session ids of different runs differ */
     uint32_t started;  /* sessions so far */
 
+    int64_t turned_away_ms; /* when that was logged last, and how many since */
+    unsigned turned_away;
+
     struct asks logins, submits;
 
     edge_event_fn *ready;

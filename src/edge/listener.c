@@ -1,12 +1,14 @@
 /* edge/listener.c - doors: who is let in, and how many at a time. */
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "edge/session.h"
 #include "net/listen.h"
+
+enum { LOG_EVERY_MS = 10000 };
 
 struct door {
     struct list node; /* in edge->listeners */
@@ -16,13 +18,28 @@ struct door {
     struct listener *listener;
 };
 
+/* A storm of connections must not become a storm of lines. */
+static void log_turned_away(struct edge *e, const char *host, const char *text)
+{
+    int64_t now = loop_now_ms(e->loop);
+    if (e->turned_away_ms && now - e->turned_away_ms < LOG_EVERY_MS) {
+        e->turned_away++;
+        return;
+    }
+    log_info("session.refused", LOG_TEXT("peer", host), LOG_TEXT("text", text), LOG_UNSIGNED("others", e->turned_away));
+    e->turned_away_ms = now ? now : 1;
+    e->turned_away = 0;
+}
+
 /* A TLS client could not read this; for it the end of the connection has to do. */
 static void turn_away(const struct door *d, int fd, const char *host, const char *text)
 {
+    char line[128];
+    int size = snprintf(line, sizeof line, "421 4.7.0 %s\r\n", text);
     if (d->service->tls != CONF_TLS_IMPLICIT)
-        (void)!send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)!send(fd, line, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT);
     close(fd);
-    log_info("session.refused", LOG_TEXT("peer", host), LOG_TEXT("text", text));
+    log_turned_away(d->edge, host, text);
 }
 
 static void on_accepted(void *ctx, int fd, const struct net_addr *peer)
@@ -32,9 +49,9 @@ static void on_accepted(void *ctx, int fd, const struct net_addr *peer)
     char host[NET_ADDR_TEXT_SIZE];
     net_addr_host_text(peer, host, sizeof host);
     if (e->sessions_count >= e->conf->limits.sessions)
-        turn_away(d, fd, host, "421 4.7.0 Too many sessions, try again later\r\n");
+        turn_away(d, fd, host, "Too many sessions, try again later");
     else if (edge_sessions_of(e, host) >= e->conf->limits.sessions_per_host)
-        turn_away(d, fd, host, "421 4.7.0 Too many sessions from your address, close some first\r\n");
+        turn_away(d, fd, host, "Too many sessions from your address, close some first");
     else
         session_open(e, d->service, fd, host);
 }

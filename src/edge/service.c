@@ -17,7 +17,7 @@ static void take_settings(struct service *s, const struct conf *conf)
         .offers_starttls = s->tls == CONF_TLS_STARTTLS,
         .offers_auth = true,
         .needs_auth = true, /* or an address range: there is no open listener */
-        .needs_tls_for_auth = s->tls == CONF_TLS_STARTTLS && !s->auth_without_tls,
+        .needs_tls_for_auth = !s->auth_without_tls,
         .size_limit = conf->limits.message_size,
         .recipients_limit = recipients < EDGE_RECIPIENTS ? recipients : EDGE_RECIPIENTS,
         .errors_limit = conf->limits.errors_per_session,

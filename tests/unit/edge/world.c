@@ -216,6 +216,7 @@ static void open_door(struct world *w, const struct world_options *o)
                                  .protocol = "smtp",
                                  .address = "127.0.0.1:0",
                                  .tls = o->tls,
+                                 .auth_without_tls = o->tls == CONF_TLS_NONE,
                                  .mode = "queue",
                                  .certificate_pem = o->certificate,
                                  .key_pem = o->key,
