@@ -177,7 +177,7 @@ static void test_paused_mailbox_still_takes_mail(void **unused)
 {
     ask("shop", shop);
     add(OBJECT_MAILBOX,
-        "{\"address\":\"shop@example.org\",\"provider\":\"google\",\"grant\":\"basic\",\"paused\":true}");
+        "{\"address\":\"shop@example.org\",\"provider\":\"google\",\"grant\":\"basic\",\"is_paused\":true}");
     ask_from("shop", shop, "10.1.2.3", OBJECT_SMTP);
     assert_true(last.is_ok);
     ask_from("shop", shop, "10.1.2.3", OBJECT_IMAP);
