@@ -1,6 +1,7 @@
 /* role/children.c - one process per role; one that dies is started again, later and later if it keeps dying. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,8 +33,8 @@ static unsigned edges_wanted(const struct conf *conf)
 {
     if (conf->limits.edges > 0)
         return conf->limits.edges;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores > 0 ? (unsigned)cores : 1;
+    cpu_set_t usable; /* a container may have been given fewer than the machine has */
+    return sched_getaffinity(0, sizeof usable, &usable) == 0 ? (unsigned)CPU_COUNT(&usable) : 1;
 }
 
 struct child *children_find(struct parent *p, unsigned kind, unsigned index)

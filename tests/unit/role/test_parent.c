@@ -232,6 +232,51 @@ static void a_killed_role_comes_back_and_is_joined_again(void **state)
     daemon_free(d);
 }
 
+static char *proc_text(pid_t pid, const char *name)
+{
+    char *path = mem_printf("/proc/%d/%s", (int)pid, name);
+    struct buf text;
+    struct fault why;
+    buf_init(&text, 1 << 16);
+    if (!files_read(path, &text, &why))
+        fail_msg("%s", why.text);
+    char *copy = mem_strdup(buf_str(&text));
+    buf_fini(&text);
+    free(path);
+    return copy;
+}
+
+static void a_role_keeps_no_privilege_and_no_stray_descriptor(void **state)
+{
+    struct daemon *d = daemon_new();
+    start(d, toys);
+    expect(d, "postern: ready");
+    pid_t pid = pid_of(d, "relay");
+    char *status = proc_text(pid, "status"), *limits = proc_text(pid, "limits");
+    assert_non_null(strstr(status, "Name:\tpostern:relay"));
+    assert_non_null(strstr(status, "NoNewPrivs:\t1"));
+    assert_non_null(strstr(limits, "Max core file size        0"));
+    char *fds = mem_printf("ls -l /proc/%d/fd 2>&1", (int)pid);
+    FILE *listing = popen(fds, "r");
+    char line[512];
+    int sockets = 0;
+    while (fgets(line, sizeof line, listing)) {
+        /* Files of /proc/PID belong to root while the process is not dumpable, so only root sees any. */
+        if (geteuid() != 0)
+            assert_non_null(strstr(line, "Permission denied"));
+        assert_null(strstr(line, "postern.lock"));
+        assert_null(strstr(line, "signalfd"));
+        sockets += strstr(line, "socket:") != NULL;
+    }
+    pclose(listing);
+    /* The parent, queue, vault and admin; libevent's own pair is made on use only. */
+    assert_true(geteuid() != 0 || sockets == 4);
+    free(fds);
+    free(status);
+    free(limits);
+    daemon_free(d);
+}
+
 static void two_that_lost_each_other_are_joined_again(void **state)
 {
     struct daemon *d = daemon_new();
@@ -457,6 +502,7 @@ int main(void)
         cmocka_unit_test(all_roles_start_and_hear_each_other),
         cmocka_unit_test(listeners_json_has_the_real_port),
         cmocka_unit_test(a_killed_role_comes_back_and_is_joined_again),
+        cmocka_unit_test(a_role_keeps_no_privilege_and_no_stray_descriptor),
         cmocka_unit_test(two_that_lost_each_other_are_joined_again),
         cmocka_unit_test(a_reload_changes_what_changed_and_nothing_else),
         cmocka_unit_test(a_bad_file_changes_nothing),
