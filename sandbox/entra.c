@@ -51,7 +51,8 @@ void entra_reply_headers(struct entra_call *c)
     web_reply_header(c->re, "Cache-Control", "no-store, no-cache");
     web_reply_header(c->re, "Pragma", "no-cache");
     web_reply_header(c->re, "Expires", "-1");
-    web_reply_header(c->re, "Strict-Transport-Security", "max-age=31536000; includeSubDomains");
+    /* Not Strict-Transport-Security, though Entra sends it: here the host is localhost, and a client that remembers it could no longer
+     * follow the redirect to http://localhost. */
     web_reply_header(c->re, "X-Content-Type-Options", "nosniff");
     web_reply_header(c->re, "P3P", "CP=\"DSP CUR OTPi IND OTRi ONL FIN\"");
     if (asked != NULL)
