@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-const struct command commands[] = {
+static const struct command commands[] = {
     { "serve", "the daemon", serve_actions, NULL },
     { "check", "say what is wrong with the configuration", check_actions, NULL },
     { "sandbox", "a Microsoft 365 tenant on this machine, to try things", NULL, cmd_sandbox },
@@ -23,5 +23,5 @@ const struct command commands[] = {
 
 int main(int argc, char **argv)
 {
-    return cli_main(argc, argv);
+    return cli_main(commands, argc, argv);
 }

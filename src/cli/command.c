@@ -123,7 +123,7 @@ static int unknown_action(const struct command *command, const char *word)
     return CLI_USAGE;
 }
 
-static int run_command(const struct command *command, int argc, char **argv)
+int cli_run(const struct command *command, int argc, char **argv)
 {
     if (command->run)
         return command->run(argc, argv);
@@ -137,7 +137,7 @@ static int run_command(const struct command *command, int argc, char **argv)
     return action ? run_action(command, action, argc - 2, argv + 2) : unknown_action(command, argv[1]);
 }
 
-static int unknown_command(const char *word)
+static int unknown_command(const struct command *commands, const char *word)
 {
     struct nearest near;
     nearest_init(&near, word);
@@ -156,14 +156,14 @@ static void keep_memory_private(void)
     setrlimit(RLIMIT_CORE, &none);
 }
 
-int cli_main(int argc, char **argv)
+int cli_main(const struct command *commands, int argc, char **argv)
 {
     const char *name = argc > 0 && strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argc > 0 ? argv[0] : "postern";
     keep_memory_private();
     if (strcmp(name, "sendmail") == 0)
         return cmd_sendmail(argc, argv);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
-        help_all(argc < 2 ? stderr : stdout);
+        help_all(argc < 2 ? stderr : stdout, commands);
         return argc < 2 ? CLI_USAGE : CLI_DONE;
     }
     if (strcmp(argv[1], "--version") == 0) {
@@ -172,7 +172,7 @@ int cli_main(int argc, char **argv)
     }
     for (const struct command *c = commands; c->name; c++) {
         if (strcmp(c->name, argv[1]) == 0)
-            return run_command(c, argc - 1, argv + 1);
+            return cli_run(c, argc - 1, argv + 1);
     }
-    return unknown_command(argv[1]);
+    return unknown_command(commands, argv[1]);
 }

@@ -25,8 +25,6 @@ struct command {
     int (*run)(int argc, char **argv); /* not NULL: parses its own arguments (sendmail, sandbox) */
 };
 
-extern const struct command commands[]; /* ends at a NULL name */
-
 /* What a running command holds. */
 struct cli {
     const struct command *command;
@@ -42,8 +40,10 @@ size_t cli_operand_count(const struct cli *cli);
 /* The configuration that -c, POSTERN_CONFIG or the defaults give. Prints the mistakes and returns NULL where it is wrong. */
 const struct conf *cli_conf(struct cli *cli);
 
-/* argv[0] is the program's name. Returns the exit status. */
-int cli_main(int argc, char **argv);
+/* `commands` ends at a NULL name; argv[0] is the program's name. Returns the exit status. */
+int cli_main(const struct command *commands, int argc, char **argv);
+/* One of them; argv[0] is the command's name. */
+int cli_run(const struct command *command, int argc, char **argv);
 
 /* src/cli/<name>.c, one each */
 extern const struct action serve_actions[], check_actions[], status_actions[], provider_actions[],

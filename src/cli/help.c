@@ -5,7 +5,7 @@
 
 #define COLUMN 26
 
-void help_all(FILE *out)
+void help_all(FILE *out, const struct command *commands)
 {
     fprintf(out,
             "postern %s: mail out through Microsoft 365 for programs that only know a host, a port and a password.\n\n",

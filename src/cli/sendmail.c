@@ -193,8 +193,9 @@ static void help(void)
 
 static int list_queue(void)
 {
-    char *argv[] = { (char[]){ "postern" }, (char[]){ "queue" }, (char[]){ "list" }, NULL };
-    return cli_main(3, argv) == CLI_DONE ? EX_OK : EX_UNAVAILABLE;
+    static const struct command queue = { .name = "queue", .actions = queue_actions };
+    char *argv[] = { (char[]){ "queue" }, (char[]){ "list" }, NULL };
+    return cli_run(&queue, 2, argv) == CLI_DONE ? EX_OK : EX_UNAVAILABLE;
 }
 
 static int run(struct letter_carrier *s)

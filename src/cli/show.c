@@ -152,6 +152,18 @@ void show_findings(FILE *out, const json_t *findings)
     }
 }
 
+/* Faults of our own rooms carry their fix in the text; only what a server said has more to be told. */
+static bool says_all(const json_t *finding)
+{
+    static const char *const own[] = { "object.", "conf.", "api.", "queue.", "other" };
+    const char *id = text_of(finding, "id");
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        if (strncmp(id, own[i], strlen(own[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
 int show_fault(struct cli *cli, const struct fault *why)
 {
     if (cli->is_json) {
@@ -179,14 +191,14 @@ int show_refusal(struct cli *cli, const struct api_reply *reply)
         return CLI_REFUSED;
     }
     const char *title = text_of(reply->json, "title"), *detail = text_of(reply->json, "detail");
+    const json_t *findings = json_object_get(reply->json, "findings"), *first = json_array_get(findings, 0);
     fprintf(stderr, "postern: ");
-    put_clean(stderr, *title ? title : "Refused");
-    if (*detail) {
-        fprintf(stderr, ": ");
-        put_clean(stderr, detail);
-    }
+    put_clean(stderr, *detail ? detail : *title ? title : "Refused");
     fputc('\n', stderr);
-    show_findings(stderr, json_object_get(reply->json, "findings"));
+    if (text_equal(text_of(first, "seen"), detail))
+        json_object_del((json_t *)(uintptr_t)first, "seen"); /* just said */
+    if (!says_all(first))
+        show_findings(stderr, findings);
     return CLI_REFUSED;
 }
 
