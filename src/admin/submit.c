@@ -37,6 +37,61 @@ static enum MHD_Result gather_recipient(void *ctx, enum MHD_ValueKind kind, cons
     return MHD_YES;
 }
 
+/* "SUCCESS,FAILURE,DELAY" or "NEVER", as in RFC 3461 4.1; 0 for anything else. */
+static uint32_t notify_of(const char *text)
+{
+    static const struct {
+        const char *name;
+        uint32_t bit;
+    } names[] = { { "NEVER", NOTIFY_NEVER },
+                  { "SUCCESS", NOTIFY_SUCCESS },
+                  { "FAILURE", NOTIFY_FAILURE },
+                  { "DELAY", NOTIFY_DELAY } };
+    uint32_t notify = 0;
+    for (const char *at = text; *at;) {
+        struct bytes word = { (const uint8_t *)at, strcspn(at, ",") };
+        uint32_t bit = 0;
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            bit |= bytes_equal_nocase(word, bytes_of(names[i].name)) ? names[i].bit : 0;
+        if (bit == 0)
+            return 0;
+        notify |= bit;
+        at += word.size + (at[word.size] == ',');
+    }
+    return notify & NOTIFY_NEVER && notify != NOTIFY_NEVER ? 0 : notify;
+}
+
+static bool is_envid(const char *text)
+{
+    for (const char *at = text; *at; at++) {
+        if (*at <= 0x20 || *at >= 0x7f)
+            return false;
+    }
+    return strlen(text) <= 100; /* RFC 3461 4.4 */
+}
+
+/* What the sender wants to be told. */
+static bool take_reports(struct request *r, struct submit *m, struct fault *why)
+{
+    const char *notify = request_header(r, "X-Postern-Notify"), *ret = request_header(r, "X-Postern-Ret");
+    const char *envid = request_header(r, "X-Postern-Envid");
+    uint32_t wanted = notify ? notify_of(notify) : 0;
+    if (notify && !wanted)
+        return fault_set(why, FAULT_REJECT, "",
+                         "the field X-Postern-Notify takes NEVER, or SUCCESS, FAILURE and DELAY");
+    if (ret && !text_equal_nocase(ret, "FULL") && !text_equal_nocase(ret, "HDRS"))
+        return fault_set(why, FAULT_REJECT, "", "the field X-Postern-Ret takes FULL or HDRS");
+    if (envid && !is_envid(envid))
+        return fault_set(why, FAULT_REJECT, "",
+                         "the field X-Postern-Envid takes at most 100 printable characters of ASCII");
+    for (size_t i = 0; i < m->recipients_count; i++)
+        m->recipients[i].notify = wanted;
+    if (ret)
+        m->ret = text_equal_nocase(ret, "FULL") ? RET_FULL : RET_HDRS;
+    m->envid = envid ? envid : "";
+    return true;
+}
+
 static bool take_envelope(struct request *r, struct submit *m, struct fault *why)
 {
     struct recipient_gatherer g = { .request = r, .message = m };
@@ -51,7 +106,7 @@ static bool take_envelope(struct request *r, struct submit *m, struct fault *why
                          "the field X-Postern-Recipient names one recipient each; there is none");
     if (!m->sender || (m->sender[0] && !object_address_is_valid(m->sender)))
         return fault_set(why, FAULT_REJECT, "", "the field X-Postern-Sender must be an address");
-    return true;
+    return take_reports(r, m, why);
 }
 
 /* What a submission server may add (RFC 6409 8). */
@@ -94,6 +149,7 @@ bool submission_add(struct request *r, struct bytes data)
 {
     if (!r->submission && !begin(r))
         return false;
+    r->submission->message.is_8bit = r->submission->message.is_8bit || !text_is_ascii(data);
     return mime_rewrite_feed(r->submission->rewrite, data, &r->refused);
 }
 
