@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 
-enum { NAMED_AT_MOST = 4 }; /* addresses in a refusal */
+enum { NAMED_AT_MOST = 4, SHARED_AT_MOST = 3 }; /* addresses in a refusal */
 
 static bool is_among(const char *address, const char *const *list, size_t count)
 {
@@ -54,6 +54,18 @@ static size_t add_names_of(struct buf *names, size_t nth, const struct mailbox *
     return nth;
 }
 
+/* `mailbox set` replaces a list whole, so the command must name what is there too. */
+static void add_fix(struct buf *out, const struct mailbox *m, const char *address)
+{
+    buf_addf(out, "postern mailbox set %s --shared %s", m->address, address);
+    if (m->shared_count > SHARED_AT_MOST) {
+        buf_add_str(out, " and those it has now");
+        return;
+    }
+    for (size_t i = 0; i < m->shared_count; i++)
+        buf_addf(out, " %s", m->shared[i]);
+}
+
 static const char *who_text(const char *app, char out[160])
 {
     char name[128];
@@ -67,19 +79,21 @@ static const char *who_text(const char *app, char out[160])
 static bool refuse_sender(const struct directory *d, const struct app *a, const struct mailbox *picked,
                           const char *sender, struct fault *why)
 {
-    struct buf names;
+    struct buf names, fix;
     char who[160], address[128];
     size_t nth = 0;
     buf_init(&names, 240);
+    buf_init(&fix, FAULT_TEXT_SIZE);
     for (size_t i = 0; i < a->mailboxes_count; i++) {
         const struct mailbox *m = directory_mailbox(d, a->mailboxes[i]);
         if (is_way_out(m))
             nth = add_names_of(&names, nth, m);
     }
-    fault_set(why, FAULT_REJECT, "route.sender",
-              "%s may not send as %s; it may send as %s; add it with: postern mailbox set %s --shared %s",
-              who_text(a->name, who), quoted(sender, address), buf_str(&names), picked->address, address);
+    add_fix(&fix, picked, quoted(sender, address));
+    fault_set(why, FAULT_REJECT, "route.sender", "%s may not send as %s; it may send as %s; add it with: %s",
+              who_text(a->name, who), address, buf_str(&names), buf_str(&fix));
     buf_fini(&names);
+    buf_fini(&fix);
     return false;
 }
 
@@ -219,11 +233,15 @@ bool route_local(const struct directory *d, const char *fallback, const char *se
 
 static bool refuse_from(const char *app, const struct mailbox *m, const char *from, struct fault *why)
 {
+    struct buf fix;
     char who[160], address[128];
-    return fault_set(why, FAULT_REJECT, "route.sender",
-                     "%s may not write %s into From, as mailbox %s does not send as it; add it with: "
-                     "postern mailbox set %s --shared %s",
-                     who_text(app, who), quoted(from, address), m->address, m->address, address);
+    buf_init(&fix, FAULT_TEXT_SIZE);
+    add_fix(&fix, m, quoted(from, address));
+    fault_set(why, FAULT_REJECT, "route.sender",
+              "%s may not write %s into From, as mailbox %s does not send as it; add it with: %s", who_text(app, who),
+              address, m->address, buf_str(&fix));
+    buf_fini(&fix);
+    return false;
 }
 
 bool route_header(const struct directory *d, const char *app, const struct route *r, const struct mime_header *h,

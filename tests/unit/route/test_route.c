@@ -35,7 +35,7 @@ static int set_up(void **state)
         "\"shared\":[\"info@a.example\",\"both@a.example\"]}");
     put(OBJECT_MAILBOX, "erp@a.example",
         "{\"address\":\"erp@a.example\",\"provider\":\"mx\",\"grant\":\"basic\",\"shared\":[\"both@a.example\"],"
-        "\"limits\":{\"size_mb\":10},\"paused\":true}");
+        "\"limits\":{\"size_mb\":10},\"is_paused\":true}");
     put(OBJECT_MAILBOX, "imap@a.example",
         "{\"address\":\"imap@a.example\",\"provider\":\"mx\",\"grant\":\"basic\",\"protocols\":[\"imap\"]}");
     put(OBJECT_MAILBOX, "lost@a.example", "{\"address\":\"lost@a.example\",\"provider\":\"gone\",\"grant\":\"basic\"}");
@@ -105,7 +105,9 @@ static void other_senders_are_refused_with_the_fix(void **state)
     } cases[] = {
         { "web", "", "x@b.example", FAULT_REJECT, "route.sender",
           "app 'web' may not send as x@b.example; it may send as shop@a.example, store@a.example, info@a.example, "
-          "both@a.example and others; add it with: postern mailbox set shop@a.example --shared x@b.example" },
+          "both@a.example and others; add it with: postern mailbox set shop@a.example --shared x@b.example "
+          "info@a.example "
+          "both@a.example" },
         { "web", "", "imap@a.example", FAULT_REJECT, "route.sender", "may not send as imap@a.example" },
         { "web", "", "shop@a.example.evil", FAULT_REJECT, "route.sender", "may not send as" },
         { "web", "lost@a.example", "lost@a.example", FAULT_REJECT, "route.sender",
