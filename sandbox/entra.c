@@ -82,7 +82,7 @@ void entra_reply_refusal(struct entra_call *c)
                              r->claims);
     json_object_set_new(c->note, "error", json_string(entra_refusal_error(r)));
     json_object_set_new(c->note, "code", json_integer(r->row->code));
-    web_reply_json(c->re, aadsts_status(r->row), body);
+    web_reply_json(c->re, entra_refusal_status(r), body);
 }
 
 /* Answers of a service that is not well. */

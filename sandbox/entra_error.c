@@ -296,11 +296,6 @@ const struct aadsts *aadsts_find(unsigned code)
     return NULL;
 }
 
-int aadsts_status(const struct aadsts *row)
-{
-    return strcmp(row->error, CLIENT) == 0 ? 401 : strcmp(row->error, UNAVAILABLE) == 0 ? 503 : 400;
-}
-
 bool entra_refuse(struct entra_refusal *r, unsigned code, const char *a, const char *b, const char *c)
 {
     *r = (struct entra_refusal){ .row = aadsts_find(code), .args = { a, b, c } };
@@ -312,6 +307,12 @@ bool entra_refuse(struct entra_refusal *r, unsigned code, const char *a, const c
 const char *entra_refusal_error(const struct entra_refusal *r)
 {
     return r->error != NULL ? r->error : r->row->error;
+}
+
+int entra_refusal_status(const struct entra_refusal *r)
+{
+    const char *error = entra_refusal_error(r);
+    return strcmp(error, CLIENT) == 0 ? 401 : strcmp(error, UNAVAILABLE) == 0 ? 503 : 400;
 }
 
 char *entra_refusal_text(const struct entra_refusal *r, struct arena *arena, const char *tail, const char *trace,

@@ -14,9 +14,6 @@ struct aadsts {
 /* NULL if the table does not have it. */
 const struct aadsts *aadsts_find(unsigned code);
 const struct aadsts *aadsts_rows(size_t *count);
-/* 401 for invalid_client, 400 for the rest. */
-int aadsts_status(const struct aadsts *row);
-
 #define REFUSAL_ARGS 3
 
 /* What a handler says when it refuses. */
@@ -33,5 +30,7 @@ bool entra_refuse(struct entra_refusal *r, unsigned code, const char *a, const c
 char *entra_refusal_text(const struct entra_refusal *r, struct arena *arena, const char *tail, const char *trace,
                          const char *correlation, const char *timestamp);
 const char *entra_refusal_error(const struct entra_refusal *r);
+/* 401 for invalid_client, 503 for temporarily_unavailable, 400 for the rest. */
+int entra_refusal_status(const struct entra_refusal *r);
 
 #endif

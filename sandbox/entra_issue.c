@@ -44,7 +44,7 @@ static json_t *common_claims(struct entra_call *c, const struct client *client, 
 static void pad_claims(struct sandbox *sb, json_t *claims)
 {
     size_t wanted = switches_number(sb->switches, SWITCH_TOKEN_SIZE) * 1024;
-    size_t now = json_dumpb(claims, NULL, 0, JSON_COMPACT) * 4 / 3 + 480;
+    size_t now = json_dumpb(claims, NULL, 0, JSON_COMPACT) * 4 / 3 + 520;
     json_t *groups = json_array();
     for (; now + 52 <= wanted; now += 52) {
         char guid[37];
