@@ -92,6 +92,7 @@ static json_t *counters_json(struct sandbox *sb)
 static void get_state(struct api_call *c)
 {
     json_t *state = announce_state(c->sandbox);
+    json_object_set_new(state, "now_ms", json_integer(loop_wall_ms(c->sandbox->loop)));
     json_object_set_new(state, "counters", counters_json(c->sandbox));
     json_object_set_new(state, "smtp_server", exchange_server_json(c->sandbox->smtp));
     json_object_set_new(state, "google_smtp_server", exchange_server_json(c->sandbox->google_smtp));

@@ -19,6 +19,8 @@ struct exchange_server *exchange_server_new(struct sandbox *sandbox, enum exchan
 void exchange_server_free(struct exchange_server *x); /* takes NULL */
 /* smtp.inject: "STEP[:WORD]=REPLY" or "off"; `uses` 0: until it is changed. */
 bool exchange_server_inject(struct exchange_server *x, const char *text, uint64_t uses, struct fault *why);
+/* Forgets injections, and what counts towards limits and throttling. */
+void exchange_server_reset(struct exchange_server *x);
 json_t *exchange_server_json(const struct exchange_server *x); /* {sessions, injections}; given */
 
 #endif

@@ -71,7 +71,9 @@ struct exchange_session {
     struct conn *conn;
     struct list node;
     struct loop_deferred burial;
-    struct loop_timer timer;
+    struct loop_timer timer; /* of a slow answer */
+    struct loop_timer idle;
+    int64_t active_ms; /* when the client was last heard */
     char id[17];
     char peer[NET_ADDR_TEXT_SIZE];
     enum exchange_state state;

@@ -12,8 +12,8 @@
 #include "base/text.h"
 #include "sandbox/exchange_private.h"
 
-#define LINE_MAX_BYTES 12288 /* RFC 4954, 4: what an AUTH continuation may need */
 #define IN_LIMIT (64 * 1024)
+#define IDLE_LOOK_MS 5000
 
 static const struct exchange_dialect microsoft = {
     .name = "microsoft",
@@ -174,6 +174,7 @@ static void on_starttls(struct exchange_session *s, struct bytes args)
             return;
         exchange_reset(s);
         s->state = SESSION_FRESH;
+        s->is_waiting = true; /* what was sent along in the clear is not looked at: the connection calls it an attack */
         conn_start_tls_server(s->conn, s->server->tls[certificate_kind(w)]);
     }
 }
@@ -299,12 +300,13 @@ static void on_line(struct exchange_session *s, struct bytes line)
 /* Only CRLF ends a line; a bare LF ends nothing but the patience. */
 static size_t take_line(struct exchange_session *s, struct bytes in)
 {
+    size_t longest = switches_number(s->server->sandbox->switches, SWITCH_SMTP_LINE);
     size_t newline = bytes_find(in, BYTES_LIT("\n"));
-    if (newline == SIZE_MAX && in.size <= LINE_MAX_BYTES)
+    if (newline == SIZE_MAX && in.size <= longest)
         return 0;
     size_t end = newline == SIZE_MAX ? in.size : newline;
     bool is_whole = newline != SIZE_MAX;
-    if (s->skips_line || end > LINE_MAX_BYTES) {
+    if (s->skips_line || end > longest) {
         if (is_whole) {
             exchange_refuse(s, "500 5.5.2 Line too long");
             exchange_send(s);
@@ -326,6 +328,7 @@ static size_t on_data(void *ctx, struct bytes in)
 {
     struct exchange_session *s = ctx;
     size_t used = 0;
+    s->active_ms = loop_now_ms(s->server->sandbox->loop);
     while (used < in.size && !s->is_waiting && !s->is_over) {
         struct bytes rest = bytes_slice(in, used, in.size);
         size_t n = s->state == SESSION_DATA   ? exchange_feed_data(s, rest)
@@ -357,6 +360,7 @@ void exchange_session_end(struct exchange_session *s)
     exchange_reset(s);
     exchange_sign_out(s);
     loop_timer_stop(&s->timer);
+    loop_timer_stop(&s->idle);
     json_object_set_new(s->note, "messages", json_integer(s->messages));
     json_object_set_new(s->note, "is_open", json_false());
     conn_free(s->conn);
@@ -375,8 +379,24 @@ static void on_closed(void *ctx, const struct fault *why)
 static void on_tls(void *ctx)
 {
     struct exchange_session *s = ctx;
+    s->is_waiting = false;
     json_object_set_new(s->note, "tls", json_string(conn_tls_text(s->conn)));
     exchange_note_line(s, "!", bytes_of(conn_tls_text(s->conn)));
+}
+
+/* One timer that looks now and then, instead of one that every line puts off. */
+static void on_idle(void *ctx)
+{
+    struct exchange_session *s = ctx;
+    int64_t limit_ms = (int64_t)switches_number(s->server->sandbox->switches, SWITCH_SMTP_IDLE) * 1000;
+    int64_t left_ms = limit_ms > 0 ? s->active_ms + limit_ms - loop_now_ms(s->server->sandbox->loop) : IDLE_LOOK_MS;
+    if (left_ms > 0 || s->is_waiting) {
+        loop_timer_start(&s->idle, left_ms > 0 && left_ms < IDLE_LOOK_MS ? left_ms : IDLE_LOOK_MS);
+        return;
+    }
+    exchange_refuse(s, "421 4.4.1 Connection timed out");
+    s->ends_after = true;
+    exchange_send(s);
 }
 
 static void make_id(char out[17])
@@ -404,9 +424,7 @@ static void greet(struct exchange_session *s)
 void exchange_session_new(struct exchange_server *x, int fd, const struct net_addr *peer)
 {
     static const struct conn_events events = { .ready = on_tls, .data = on_data, .closed = on_closed };
-    struct conn_limits limits = { .in_limit = IN_LIMIT,
-                                  .out_limit = IN_LIMIT,
-                                  .idle_ms = (int64_t)switches_number(x->sandbox->switches, SWITCH_SMTP_IDLE) * 1000 };
+    struct conn_limits limits = { .in_limit = IN_LIMIT, .out_limit = IN_LIMIT };
     struct exchange_session *s = mem_alloc(sizeof *s);
     s->server = x;
     s->mail = arena_new();
@@ -415,6 +433,9 @@ void exchange_session_new(struct exchange_server *x, int fd, const struct net_ad
     net_addr_text(peer, s->peer, sizeof s->peer);
     loop_deferred_init(&s->burial, bury, s);
     loop_timer_init(&s->timer, x->sandbox->loop, NULL, s);
+    loop_timer_init(&s->idle, x->sandbox->loop, on_idle, s);
+    s->active_ms = loop_now_ms(x->sandbox->loop);
+    loop_timer_start(&s->idle, 0);
     list_append(&x->sessions, &s->node);
     x->sessions_count++;
     s->note = json_pack("{s:s, s:s, s:s, s:s, s:b, s:[]}", "kind", "smtp", "server", x->dialect->name, "session", s->id,
@@ -459,6 +480,22 @@ static bool mailbox_free(void *ctx, const char *key, void *value)
     window_fini(&m->recipients);
     free(m);
     return true;
+}
+
+static bool mailbox_forgive(void *ctx, const char *key, void *value)
+{
+    struct exchange_mailbox *m = value;
+    unsigned connections = m->connections;
+    window_fini(&m->messages);
+    window_fini(&m->recipients);
+    *m = (struct exchange_mailbox){ .connections = connections };
+    return true;
+}
+
+void exchange_server_reset(struct exchange_server *x)
+{
+    map_each(x->mailboxes, mailbox_forgive, NULL);
+    injections_add(x->injections, "off", 0, NULL);
 }
 
 void exchange_server_free(struct exchange_server *x)

@@ -162,6 +162,17 @@ static bool roll_keys(struct sandbox *sb, const char *value, struct fault *why)
     return entra_keyring_roll(sb->keyring, strcmp(value, "keep") == 0, why);
 }
 
+static bool reset(struct sandbox *sb, const char *value, struct fault *why)
+{
+    if (strcmp(value, "all") != 0)
+        return fault_set(why, FAULT_REJECT, "", "reset takes all");
+    switches_reset(sb->switches);
+    exchange_server_reset(sb->smtp);
+    exchange_server_reset(sb->google_smtp);
+    entra_certificates_forget(NULL);
+    return true;
+}
+
 static bool on_action(void *ctx, enum switch_id id, const char *value, uint64_t uses, struct fault *why)
 {
     struct sandbox *sb = ctx;
@@ -182,6 +193,8 @@ static bool on_action(void *ctx, enum switch_id id, const char *value, uint64_t 
         return upload_certificate(value, why);
     case SWITCH_JWKS_ROLLOVER:
         return roll_keys(sb, value, why);
+    case SWITCH_RESET:
+        return reset(sb, value, why);
     case SWITCH_SMTP_INJECT:
         return exchange_server_inject(sb->smtp, value, uses, why) &&
                exchange_server_inject(sb->google_smtp, value, uses, why);

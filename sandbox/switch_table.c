@@ -98,6 +98,8 @@ const struct switch_row switch_rows[SWITCH_COUNT] = {
                                        "line." },
     [SWITCH_SMTP_AUTH_FAILURES] = { "smtp.auth-failures", SWITCH_NUMBER, 0, "1..100", "3",
                                     "The connection ends after so many failed AUTH commands." },
+    [SWITCH_SMTP_LINE] = { "smtp.line", SWITCH_NUMBER, 0, "512..32768", "32768",
+                           "The longest line that is taken, in octets (RFC 4954 speaks of 12288 for tokens)." },
     [SWITCH_SMTP_STARTTLS] = { "smtp.starttls", SWITCH_CHOICE, 0, "on|off|refuse", "on",
                                "Whether STARTTLS is offered, hidden, or offered and then refused." },
     [SWITCH_SMTP_CERTIFICATE] = { "smtp.certificate", SWITCH_CHOICE, 0, "good|wrong-name|unknown-ca|expired", "good",
@@ -171,4 +173,6 @@ const struct switch_row switch_rows[SWITCH_COUNT] = {
                             "[ADDRESS=]VALUE: MessageCopyForSMTPClientSubmissionEnabled." },
     [SWITCH_PROPAGATION] = { "propagation", SWITCH_DURATION, 0, "a duration", "0",
                              "An administrator's change takes effect only after so long." },
+    [SWITCH_RESET] = { "reset", SWITCH_ACTION, 0, "all", "",
+                       "Puts every switch back as it was at the start, and forgets limits that were reached." },
 };

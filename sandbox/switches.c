@@ -260,6 +260,15 @@ bool switches_set(struct switches *s, const char *name, const char *value, uint6
     return true;
 }
 
+void switches_reset(struct switches *s)
+{
+    for (size_t i = 0; i < SWITCH_COUNT; i++) {
+        setting_free(NULL, NULL, &s->general[i]);
+        s->general[i] = (struct setting){ .now = mem_strdup(switch_rows[i].initial) };
+        forget_keys(s, (enum switch_id)i);
+    }
+}
+
 static size_t edit_distance(const char *a, const char *b)
 {
     size_t row[64];

@@ -50,6 +50,7 @@ enum switch_id {
     SWITCH_SMTP_CHALLENGE,
     SWITCH_SMTP_INITIAL_RESPONSE,
     SWITCH_SMTP_AUTH_FAILURES,
+    SWITCH_SMTP_LINE,
     SWITCH_SMTP_STARTTLS,
     SWITCH_SMTP_CERTIFICATE,
     SWITCH_SMTP_WITHOUT,
@@ -78,6 +79,7 @@ enum switch_id {
     SWITCH_SMTP_INJECT,
     SWITCH_SENT_ITEMS,
     SWITCH_PROPAGATION,
+    SWITCH_RESET,
     SWITCH_COUNT
 };
 
@@ -124,6 +126,8 @@ void switches_on_action(struct switches *s, switches_action_fn *fn, void *ctx);
 
 /* `uses` 0: until changed. The fault names the switches or values that come near. */
 bool switches_set(struct switches *s, const char *name, const char *value, uint64_t uses, struct fault *why);
+/* Every value as at the start, at once. */
+void switches_reset(struct switches *s);
 /* Index into switch_rows, or SWITCH_COUNT with a fault that names those that come near. */
 enum switch_id switches_find(const char *name, struct fault *why);
 /* {name, value, initial, values, text, keys: {…}, uses?, pending?} ; given */
