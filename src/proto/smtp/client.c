@@ -165,13 +165,20 @@ static void hear_breach(struct smtp_client *c)
                          c->replies.seen);
 }
 
+/* TLS and binary protocols may never send a line end, so they are known by how they begin. */
+static bool is_first_octet(const struct smtp_client *c)
+{
+    return c->step == STEP_BANNER && c->replies.count == 0 && smtp_lines_is_empty(&c->replies.lines);
+}
+
 void smtp_client_feed(struct smtp_client *c, struct bytes in)
 {
     assert(!c->is_feeding);
     c->is_feeding = true;
-    /* TLS and binary protocols may never send a line end. */
-    if (in.size > 0 && c->step == STEP_BANNER && smtp_lines_is_empty(&c->replies.lines) && in.data[0] < ' ')
+    if (in.size > 0 && is_first_octet(c) && in.data[0] < ' ')
         smtp_client_not_smtp(c, bytes_slice(in, 0, 16));
+    if (in.size > 0 && c->step == STEP_TLS)
+        smtp_client_injected(c);
     while (in.size > 0 && c->step != STEP_OVER) {
         bool is_whole;
         size_t used = smtp_replies_take(&c->replies, in, &is_whole);

@@ -151,10 +151,13 @@ enum smtp_step smtp_heard_starttls(struct smtp_client *c, const struct smtp_repl
     if (r->code != 220)
         return smtp_client_fail(c, r, smtp_client_kind_of(r), "smtp.starttls-refused",
                                 "the server refuses STARTTLS: %d %s %.300s", r->code, r->enhanced, r->text);
-    if (c->unread > 0)
-        return smtp_client_fail(
-            c, NULL, FAULT_HOLD, "smtp.injection",
-            "octets came in clear behind the answer to STARTTLS: somebody on the way puts words into the "
-            "server's mouth; nothing secret was sent");
-    return STEP_TLS;
+    return c->unread > 0 ? smtp_client_injected(c) : STEP_TLS;
+}
+
+enum smtp_step smtp_client_injected(struct smtp_client *c)
+{
+    return smtp_client_fail(
+        c, NULL, FAULT_HOLD, "smtp.injection",
+        "octets came in clear behind the answer to STARTTLS: somebody on the way puts words into the "
+        "server's mouth; nothing secret was sent");
 }

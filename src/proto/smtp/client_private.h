@@ -69,6 +69,7 @@ enum smtp_step smtp_heard_banner(struct smtp_client *c, const struct smtp_reply 
 enum smtp_step smtp_heard_ehlo(struct smtp_client *c, const struct smtp_reply *r);
 enum smtp_step smtp_heard_helo(struct smtp_client *c, const struct smtp_reply *r);
 enum smtp_step smtp_heard_starttls(struct smtp_client *c, const struct smtp_reply *r);
+enum smtp_step smtp_client_injected(struct smtp_client *c); /* clear octets between STARTTLS and TLS */
 void smtp_client_not_smtp(struct smtp_client *c, struct bytes seen);
 
 /* client_auth.c */

@@ -129,13 +129,16 @@ void smtp_begin_decided(struct smtp_server *s, const struct smtp_verdict *v)
     }
 }
 
-static void refuse_flaw(struct smtp_server *s)
+/* At the end only, so that the answer does not depend on how the octets were cut on their way. */
+static void judge_flaw(struct smtp_server *s)
 {
     static const char *const names[] = {
         [SMTP_DATA_BARE_CR] = "bare CR", [SMTP_DATA_BARE_LF] = "bare LF", [SMTP_DATA_NUL] = "NUL"
     };
     const struct smtp_data *d = &s->body.data;
     unsigned long long line = d->flaw_line;
+    if (d->flaw == SMTP_DATA_CLEAN || s->body.refusal)
+        return;
     smtp_notice(s, "smtp.client.bad-octets", "line %llu of the client's message holds a %s", line, names[d->flaw]);
     if (d->flaw == SMTP_DATA_NUL)
         s->body.refusal = arena_printf(
@@ -149,8 +152,7 @@ static void end_body(struct smtp_server *s)
 {
     struct smtp_server_body *b = &s->body;
     smtp_data_finish(&b->data);
-    if (b->data.flaw != SMTP_DATA_CLEAN && !b->refusal)
-        refuse_flaw(s);
+    judge_flaw(s);
     s->env.is_8bit = s->env.is_8bit || b->data.has_8bit;
     if (!b->refusal) {
         s->wait = WAIT_END;
@@ -182,11 +184,9 @@ static void keep(struct smtp_server *s, struct bytes run)
 {
     struct smtp_server_body *b = &s->body;
     b->size += run.size;
-    if (b->data.flaw != SMTP_DATA_CLEAN && !b->refusal)
-        refuse_flaw(s);
     if (s->policy->size_limit && b->size > s->policy->size_limit && !b->refusal)
         refuse_size(s);
-    if (run.size > 0 && !b->refusal && !b->is_unkept)
+    if (run.size > 0 && !b->refusal && !b->is_unkept && b->data.flaw == SMTP_DATA_CLEAN)
         b->is_unkept = !s->host.data(s->ctx, run);
     if (is_endless(s, b->size))
         give_up(s);
@@ -207,6 +207,8 @@ static void end_chunk(struct smtp_server *s)
 {
     struct smtp_server_body *b = &s->body;
     smtp_server_enter(s, s->after_chunk);
+    if (s->after_chunk == SMTP_BDAT)
+        judge_flaw(s);
     if (s->after_chunk != SMTP_BDAT)
         smtp_refuse(s, b->refusal);
     else if (b->is_last_chunk)
@@ -222,12 +224,12 @@ static size_t feed_chunk(struct smtp_server *s, struct bytes in)
     struct smtp_server_body *b = &s->body;
     struct bytes piece = bytes_slice(in, 0, b->chunk_left < in.size ? (size_t)b->chunk_left : in.size), run;
     bool is_end;
-    b->chunk_left -= piece.size;
-    smtp_data_next(&b->data, piece, &run, &is_end);
+    size_t used = smtp_data_next(&b->data, piece, &run, &is_end);
+    b->chunk_left -= used;
     keep(s, run);
     if (b->chunk_left == 0 && s->state != SMTP_CLOSED)
         end_chunk(s);
-    return piece.size;
+    return used;
 }
 
 size_t smtp_body_feed(struct smtp_server *s, struct bytes in)

@@ -89,36 +89,20 @@ static bool has_high_octet(struct bytes run)
     return seen & 0x8080808080808080u;
 }
 
-static uint64_t count_line_ends(const uint8_t *from, const uint8_t *end)
+/* How many octets of `in` may be looked at together: up to the next NUL, which is noted when it is the next. */
+static size_t clear_of_nul(struct smtp_data *d, struct bytes in)
 {
-    uint64_t lines = 0;
-    while (from < end && (from = memchr(from, '\n', (size_t)(end - from)))) {
-        from++;
-        lines++;
+    if (d->flaw == SMTP_DATA_CLEAN && d->nul_free == 0) {
+        const uint8_t *nul = memchr(in.data, 0, in.size);
+        d->nul_free = nul ? (size_t)(nul - in.data) : in.size;
+        if (d->nul_free == 0)
+            note(d, SMTP_DATA_NUL);
     }
-    return lines;
+    return d->flaw == SMTP_DATA_CLEAN && d->nul_free < in.size ? d->nul_free : in.size;
 }
 
-/* After the lines of the run were passed, so the NUL's line is counted backwards. */
-static void inspect(struct smtp_data *d, struct bytes run)
+static size_t next_run(struct smtp_data *d, struct bytes in, struct bytes *run, bool *is_end)
 {
-    if (run.size == 0 || d->flaw != SMTP_DATA_CLEAN)
-        return;
-    const uint8_t *nul = memchr(run.data, 0, run.size);
-    if (nul) {
-        note(d, SMTP_DATA_NUL);
-        d->flaw_line -= count_line_ends(nul, run.data + run.size);
-    }
-    if (!d->has_8bit)
-        d->has_8bit = has_high_octet(run);
-}
-
-size_t smtp_data_next(struct smtp_data *d, struct bytes in, struct bytes *run, bool *is_end)
-{
-    *run = BYTES_NONE;
-    *is_end = false;
-    if (in.size == 0)
-        return 0;
     size_t from = settle_dot(d, in, is_end), to = from;
     if (*is_end)
         return from;
@@ -129,11 +113,22 @@ size_t smtp_data_next(struct smtp_data *d, struct bytes in, struct bytes *run, b
             to = pass_line(d, in, to);
     }
     *run = bytes_slice(in, from, to);
-    inspect(d, *run);
+    d->has_8bit = d->has_8bit || has_high_octet(*run);
     if (!meets_dot)
         return to;
     d->place = SMTP_DATA_AFTER_DOT;
     return to + 1;
+}
+
+size_t smtp_data_next(struct smtp_data *d, struct bytes in, struct bytes *run, bool *is_end)
+{
+    *run = BYTES_NONE;
+    *is_end = false;
+    if (in.size == 0)
+        return 0;
+    size_t used = next_run(d, bytes_slice(in, 0, clear_of_nul(d, in)), run, is_end);
+    d->nul_free -= used < d->nul_free ? used : d->nul_free;
+    return used;
 }
 
 void smtp_data_finish(struct smtp_data *d)

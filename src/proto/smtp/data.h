@@ -24,6 +24,7 @@ struct smtp_data {
     uint64_t flaw_line;       /* counted from 1 */
     uint64_t lines;           /* ended so far */
     bool has_8bit;
+    size_t nul_free; /* so many octets ahead were looked at and hold no NUL */
 };
 
 void smtp_data_init(struct smtp_data *d, bool is_dotted);

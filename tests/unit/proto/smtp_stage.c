@@ -194,7 +194,7 @@ void stage_open(struct stage *t, bool is_secure, bool is_trusted)
 
 static void unblock(struct stage *t)
 {
-    if (t->has_owed)
+    while (t->has_owed) /* BDAT 0 LAST asks twice in a row */
         settle(t);
     if (t->is_starting_tls)
         smtp_server_tls_done(t->server);

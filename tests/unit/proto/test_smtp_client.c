@@ -379,6 +379,13 @@ static void test_octets_behind_starttls_are_an_attack(void **state)
     play_text(&p, &d);
     assert_string_equal(buf_str(&p.events), "failed starttls 0 smtp.injection hold;");
     play_fini(&p);
+    static const struct dialogue before = { STARTTLS, SMTP_CLIENT_XOAUTH2, "220 m\n250-m\n250 STARTTLS\n220 go\n", "",
+                                            "" };
+    play_text(&p, &before);
+    smtp_client_feed(p.client, BYTES_LIT("2"));
+    smtp_client_tls_done(p.client);
+    assert_string_equal(buf_str(&p.events), "tls;failed starttls 0 smtp.injection hold;");
+    play_fini(&p);
 }
 
 static void test_endless_replies_are_a_breach(void **state)
