@@ -140,9 +140,9 @@ static int show_certificate(struct cli *cli, const json_t *registration)
     fprintf(stderr,
             "Upload %s in the Entra admin center: App registrations, this application, Certificates & secrets, "
             "Certificates.\n"
-            "It ends on %s; its thumbprint (SHA-256) is %s.\n",
+            "It ends on %s; its thumbprint there is %s.\n",
             file ? file : "this public certificate", show_member(cli, registration, "certificate_expires"),
-            show_member(cli, registration, "certificate_sha256"));
+            show_member(cli, registration, "certificate_sha1"));
     return CLI_DONE;
 }
 

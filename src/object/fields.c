@@ -123,6 +123,8 @@ static const struct field registration_fields[] = {
       .help = "Public certificate, to upload in Entra." },
     { TEXT("certificate_sha256", registration, certificate_sha256, rule_token),
       .help = "Its thumbprint, as in x5t#S256." },
+    { TEXT("certificate_sha1", registration, certificate_sha1, rule_token),
+      .help = "Its thumbprint, as Entra shows it." },
     { TEXT("certificate_expires", registration, certificate_expires, rule_date), .help = "Day it ends." },
     { NULL },
 };

@@ -61,6 +61,7 @@ struct registration {
     const char *redirect_uri;   /* "" : http://localhost:{port}/ */
     /* Certificate: public part and facts, filled in by the vault when it made or took the key. */
     const char *certificate_pem, *certificate_sha256, *certificate_expires;
+    const char *certificate_sha1; /* as Entra shows it */
 };
 
 struct mailbox {
