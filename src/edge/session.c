@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/text.h"
 
 enum {
     SLICE = 4096,        /* fed at once: bounds what replies to one slice can need */
@@ -112,10 +113,25 @@ static void on_pause(void *ctx, uint32_t ms)
     session_rest(ctx, REST_ENGINE, ms);
 }
 
+static const char *notice_event(const char *finding)
+{
+    static const struct {
+        const char *finding, *event;
+    } names[] = {
+        { "smtp.client.tls-on-plain", "session.tls-on-plain" }, { "smtp.client.http", "session.http" },
+        { "smtp.client.bare-lf", "session.bare-lf" },           { "smtp.client.errors", "session.errors" },
+        { "smtp.client.bad-octets", "mail.refused" },           { "smtp.client.too-large", "mail.refused" },
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (text_equal(names[i].finding, finding))
+            return names[i].event;
+    return "session.noticed";
+}
+
 static void on_noticed(void *ctx, const struct fault *what)
 {
     struct session *s = ctx;
-    log_info("session.noticed", LOG_TEXT("session", s->id), LOG_TEXT("peer", s->host),
+    log_info(notice_event(what->id), LOG_TEXT("session", s->id), LOG_TEXT("peer", s->host),
              LOG_TEXT("app", s->app ? s->app : ""), LOG_FAULT(what));
 }
 
@@ -167,6 +183,7 @@ static size_t on_data(void *ctx, struct bytes in)
     struct session *s = ctx;
     size_t used = 0;
     s->heard_ms = now_ms(s);
+    session_trust_host(s);
     while (used < in.size && !s->is_over && !smtp_server_is_waiting(s->smtp) && conn_pending(s->conn) <= STALL_AT)
         used += smtp_server_feed(s->smtp, bytes_slice(in, used, used + SLICE));
     if (s->is_over)
@@ -263,7 +280,6 @@ void session_open(struct edge *e, struct service *service, int fd, const char *h
     s->conn = conn_accept(e->loop, fd, &limits, &conn_host, s);
     edge_session_began(e, &s->node, s->host);
     log_debug("session.open", LOG_TEXT("session", s->id), LOG_TEXT("peer", s->host));
-    session_trust_host(s);
     watch_clock(s);
     if (service->tls == CONF_TLS_IMPLICIT)
         conn_start_tls_server(s->conn, service->context);

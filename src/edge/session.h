@@ -66,6 +66,7 @@ void session_go_on(struct session *s); /* a decision was made outside of feed() 
 void session_rest(struct session *s, enum session_rest why, uint32_t ms);
 
 /* session_login.c */
+/* Asked whenever an unknown client speaks, so that a range that is added while it is connected counts. */
 void session_trust_host(struct session *s);
 void session_on_auth(void *ctx, const char *user, struct bytes password);
 void session_login_answered(struct session *s, const struct login_answer *a);

@@ -24,7 +24,7 @@ static void become(struct session *s, const char *app, const char *mailbox)
 
 void session_trust_host(struct session *s)
 {
-    const struct app *a = directory_app_by_host(s->edge->directory, s->host, OBJECT_SMTP);
+    const struct app *a = s->app ? NULL : directory_app_by_host(s->edge->directory, s->host, OBJECT_SMTP);
     if (!a)
         return;
     become(s, a->name, "");
