@@ -6,6 +6,7 @@ happened. The clock of every process of a test can be moved together with `Clock
 import json
 import os
 import pathlib
+import pwd
 import shutil
 import signal
 import smtplib
@@ -168,16 +169,19 @@ class Gateway:
 
     CONFIG = """\
 state: {state}
+user: {user}
 hostname: gateway.test
 listeners:
   - {{ protocol: smtp, address: "127.0.0.1:0", tls: none }}
 {extra}
 """
 
+    USER = pwd.getpwuid(os.getuid()).pw_name
+
     def __init__(self, world, extra="", config=None, start=True):
         self.world = world
         self.state = world.dir / "state"
-        text = config if config is not None else self.CONFIG.format(state=self.state, extra=extra)
+        text = config if config is not None else self.CONFIG.format(state=self.state, extra=extra, user=self.USER)
         if os.geteuid() == 0 and "\nuser:" not in text:
             text = "user: root\n" + text  # the folder of a test is nobody else's
         self.config = world.file("postern.yaml", text)

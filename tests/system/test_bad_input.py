@@ -102,7 +102,7 @@ def test_tls_spoken_to_a_plain_port(wire):
     with socket.create_connection(("127.0.0.1", wire.tenant.gateway.port), 10) as raw:
         with pytest.raises((ssl.SSLError, OSError)):
             context.wrap_socket(raw, server_hostname="localhost")
-    wire.tenant.gateway.wait_event("session.tls-on-plain")
+    wire.tenant.gateway.wait_event("session.noticed")
 
 
 def test_a_client_that_dribbles_gets_its_turn(wire):
@@ -125,11 +125,11 @@ def test_wrong_password_and_no_password(tenant):
     wire.say(b"EHLO client.test")
     assert wire.say(b"MAIL FROM:<shop@contoso.example>").startswith("530")
     import base64
-    answer = wire.say(b"AUTH PLAIN " + base64.b64encode(b"\0erp\0wrong"))
+    answer = wire.say(b"AUTH PLAIN " + base64.b64encode(b"\0erp\0tried-in-vain"))
     assert answer.startswith("535 5.7.8")
-    unknown = wire.say(b"AUTH PLAIN " + base64.b64encode(b"\0nobody\0wrong"))
+    unknown = wire.say(b"AUTH PLAIN " + base64.b64encode(b"\0nobody\0tried-in-vain"))
     assert unknown == answer, "an unknown app sounds like a wrong password"
-    assert "wrong" not in (tenant.gateway.state / "events.jsonl").read_text().replace("wrong password", "")
+    assert "tried-in-vain" not in (tenant.gateway.state / "events.jsonl").read_text()
     wire.close()
 
 
@@ -157,13 +157,14 @@ def test_a_broken_configuration_is_pointed_at(world, text, where):
     done = subprocess.run([BIN, "check", "-c", str(config)], capture_output=True, text=True)
     assert done.returncode == 1
     assert re.search(re.escape(str(config)) + where, done.stdout + done.stderr), done.stdout + done.stderr
+    config.write_text(text + f"user: {Gateway.USER}\n")
     served = subprocess.run([BIN, "serve", "-c", str(config)], capture_output=True, text=True, timeout=30)
     assert served.returncode != 0 and re.search(where, served.stderr)
 
 
 @pytest.mark.parametrize("text, word", [
     ("name: x\nsmtp: { host: h, port: 70000 }\n", "port"), ("name: x\nsmpt: {}\n", "smpt"), ("{", ""),
-    ("name: x\nca-file: /none.pem\nsmtp: { host: h }\n", "/none.pem"),
+    ("name: x\nca-file: /none.pem\nsmtp: { host: h, sasl: plain }\n", "/none.pem"),
 ])
 def test_a_broken_provider_file(gateway, world, text, word):
     done = gateway.cli("provider", "add", world.file("bad.yaml", text), check=False)
@@ -185,10 +186,9 @@ def test_a_full_disk_refuses_and_recovers(world):
         pytest.skip("this machine lets nobody mount")
     try:
         tenant = Tenant.__new__(Tenant)
-        Gateway.CONFIG_FULL = Gateway.CONFIG
         from harness import Sandbox
         tenant.world, tenant.sandbox = world, Sandbox(world)
-        config = Gateway.CONFIG.format(state=disk / "state", extra="queue: { free-space-min: 2M }\n")
+        config = Gateway.CONFIG.format(state=disk / "state", user=Gateway.USER, extra="queue: { free-space-min: 2M }\n")
         tenant.gateway = Gateway(world, config=config, start=False)
         tenant.gateway.state = disk / "state"
         tenant.gateway.start()
