@@ -33,14 +33,29 @@ static const char *mailbox_state(json_t *mailbox, json_t *grant, json_t *traffic
     const char *state = json_string_value(json_object_get(grant, "state"));
     if (state && strcmp(state, "ok") != 0)
         return state;
-    return json_is_true(json_object_get(traffic, "is_held")) ? "held" : "ok";
+    const char *lane = json_string_value(json_object_get(traffic, "state"));
+    return lane && strcmp(lane, "open") != 0 ? lane : "ok";
+}
+
+/* Neither a pause that somebody chose nor a rest that ends by itself. */
+static bool state_needs_person(const char *state)
+{
+    static const char *const fine[] = { "ok", "paused", "deferred", "pending" };
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
+        if (strcmp(state, fine[i]) == 0)
+            return false;
+    return true;
 }
 
 /* Why a person is needed: the vault's last error, or else what the queue holds the mail for. */
 static json_t *reason_of(json_t *grant, json_t *traffic)
 {
     json_t *error = json_object_get(grant, "last_error");
-    return json_is_object(error) ? error : json_object_get(traffic, "held_for");
+    if (json_is_object(error))
+        return json_incref(error);
+    const char *text = json_string_value(json_object_get(traffic, "text"));
+    const char *id = json_string_value(json_object_get(traffic, "finding"));
+    return text && text[0] ? json_pack("{s:s, s:s}", "id", id ? id : "", "text", text) : NULL;
 }
 
 static json_t *mailbox_line(struct request *r, json_t *mailbox, json_t *needing)
@@ -49,8 +64,8 @@ static json_t *mailbox_line(struct request *r, json_t *mailbox, json_t *needing)
     json_t *grant = find_by_address(json_object_get(r->asks[GRANTS].json, "items"), address);
     json_t *traffic = find_by_address(json_object_get(r->asks[STATS].json, "by_mailbox"), address);
     const char *state = mailbox_state(mailbox, grant, traffic);
-    bool needs_person = strcmp(state, "ok") != 0 && strcmp(state, "paused") != 0;
-    json_t *line = json_pack("{s:s, s:s, s:b, s:O*, s:O*, s:O*}", "address", address, "state", state, "needs_person",
+    bool needs_person = state_needs_person(state);
+    json_t *line = json_pack("{s:s, s:s, s:b, s:O*, s:O*, s:o*}", "address", address, "state", state, "needs_person",
                              (int)needs_person, "grant_state", grant, "queue", traffic, "reason",
                              reason_of(grant, traffic));
     if (needs_person)
