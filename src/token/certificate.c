@@ -46,8 +46,7 @@ static struct certificate *describe(EVP_PKEY *key, X509 *x509, struct fault *why
     char *data = NULL;
     bool ok = both && public && PEM_write_bio_PrivateKey(both, key, NULL, NULL, 0, NULL, NULL) &&
               PEM_write_bio_X509(both, x509) && PEM_write_bio_X509(public, x509) &&
-              set_thumbprint(x509, EVP_sha256(), c->sha256, sizeof c->sha256) &&
-              set_thumbprint(x509, EVP_sha1(), c->sha1, sizeof c->sha1);
+              set_thumbprint(x509, EVP_sha256(), c->sha256, sizeof c->sha256);
     if (ok) {
         long size = BIO_get_mem_data(both, &data);
         c->pem = secret_new(data, (size_t)size);

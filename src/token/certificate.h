@@ -17,7 +17,7 @@
 struct certificate {
     struct secret *pem; /* private key, then certificate: what the vault keeps */
     char *public_pem;
-    char sha256[65], sha1[41]; /* of the DER form, lower-case hexadecimal: as portals show them */
+    char sha256[65]; /* of the DER form, lower-case hexadecimal */
     char expires[32];          /* RFC 3339 */
 };
 

@@ -107,7 +107,6 @@ static void test_made_certificate(void **unused)
     assert_int_equal(X509_verify(x509, X509_get0_pubkey(x509)), 1);
     assert_int_equal(strncmp(c->expires, "2029-01-", 8), 0);
     assert_int_equal(strlen(c->sha256), 64);
-    assert_int_equal(strlen(c->sha1), 40);
     assert_null(strstr(c->public_pem, "PRIVATE"));
     assert_non_null(strstr((const char *)secret_bytes(c->pem).data, "PRIVATE"));
     X509_free(x509);
