@@ -23,8 +23,8 @@ static unsigned when_from_name(const char *name)
     static const struct {
         const char *name;
         unsigned when;
-    } names[] = { { "connect", AT_CONNECT }, { "auth", AT_AUTH }, { "mail", AT_MAIL },
-                  { "rcpt", AT_RCPT },       { "data", AT_DATA }, { "body", AT_BODY } };
+    } names[] = { { "connect", AT_CONNECT }, { "starttls", AT_CONNECT }, { "idle", AT_CONNECT }, { "auth", AT_AUTH },
+                  { "mail", AT_MAIL },       { "rcpt", AT_RCPT },        { "data", AT_DATA },    { "body", AT_BODY } };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (text_equal(name, names[i].name))

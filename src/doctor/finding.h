@@ -30,7 +30,7 @@ struct finding {
     enum finding_certainty certainty;
 };
 
-/* An SMTP refusal of the upstream. `when` is one of: connect, auth, mail, rcpt, data, body. `enhanced` and `text` may be NULL.
+/* An SMTP refusal of the upstream. `when` is one of: connect, starttls, auth, mail, rcpt, data, body, idle. `enhanced` and `text` may be NULL.
  * Never NULL: unknown texts are judged by their code. */
 const struct finding *finding_of_smtp(const char *when, int code, const char *enhanced, const char *text);
 /* A token endpoint's answer: OAuth `error` ("" or NULL: the body had none), first of `error_codes` (0: none), `suberror` ("" or

@@ -300,6 +300,7 @@ const struct smtp_row table_smtp_message[] = {
     { { { 4, "4.7.500-699", NULL, 0 }, { 4, "4.7.850-899", NULL, 0 } },
       { .id = "smtp.slow-down",
         .kind = FAULT_RETRY,
+        .pause_s = MINUTE,
         .cause = "Microsoft's spam protection asks for a slower pace.",
         .fix = FIX("Nothing to do; Postern tries again"),
         .who = FINDING_NOBODY } },
