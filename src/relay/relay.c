@@ -1,0 +1,311 @@
+/* relay/relay.c - the room's door: what queue, vault and admin say goes to the deliveries, connections and tests it concerns. */
+#include "relay/relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "relay/relay_private.h"
+
+enum { CA_FILE_LIMIT = 1 << 20 };
+
+static void on_stop_timer(void *ctx);
+static void on_stop_check(void *ctx);
+
+struct relay *relay_new(struct loop *l, struct resolver *resolver, const char *hostname, const struct relay_host *host,
+                        void *ctx)
+{
+    struct relay *r = mem_alloc(sizeof *r);
+
+    r->loop = l;
+    r->resolver = resolver;
+    r->hostname = mem_strdup(hostname);
+    r->host = *host;
+    r->ctx = ctx;
+    r->directory = directory_new();
+    r->outlets = map_new();
+    r->tls = map_new();
+    list_init(&r->deliveries);
+    list_init(&r->spare);
+    list_init(&r->probes);
+    list_init(&r->asking);
+    list_init(&r->leaving);
+    loop_timer_init(&r->stop_timer, l, on_stop_timer, r);
+    loop_deferred_init(&r->stop_check, on_stop_check, r);
+    return r;
+}
+
+static bool free_tls(void *ctx, const char *key, void *value)
+{
+    tls_context_free(value);
+    return true;
+}
+
+static void forget_tls(struct relay *r)
+{
+    map_each(r->tls, free_tls, NULL);
+    map_clear(r->tls);
+}
+
+static bool free_outlet(void *ctx, const char *key, void *value)
+{
+    outlet_free(value);
+    return true;
+}
+
+static void drop_everything(struct relay *r)
+{
+    LIST_EACH (node, &r->deliveries)
+        delivery_drop(delivery_of_node(node));
+    LIST_EACH (node, &r->probes)
+        probe_drop(node);
+    LIST_EACH (node, &r->leaving)
+        upstream_drop(upstream_of_node(node));
+}
+
+void relay_free(struct relay *r)
+{
+    if (!r)
+        return;
+    r->is_stopped = true; /* nobody wants to hear it any more */
+    drop_everything(r);
+    map_each(r->outlets, free_outlet, NULL);
+    map_free(r->outlets);
+    forget_tls(r);
+    map_free(r->tls);
+    LIST_EACH (node, &r->spare)
+        delivery_free(delivery_of_node(node));
+    loop_timer_stop(&r->stop_timer);
+    loop_undefer(&r->stop_check);
+    directory_free(r->directory);
+    free(r->hostname);
+    free(r);
+}
+
+void relay_set_hostname(struct relay *r, const char *hostname)
+{
+    free(r->hostname);
+    r->hostname = mem_strdup(hostname);
+}
+
+/* -- TLS contexts -- */
+
+static bool read_file(const char *path, struct buf *out, struct fault *why)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = 0;
+
+    while (fd >= 0) {
+        uint8_t *room = buf_reserve(out, 65536);
+        if (!room) {
+            close(fd);
+            return fault_set(why, FAULT_CONFIG, "tls.file", "%s is larger than a CA file may be", path);
+        }
+        got = read(fd, room, 65536);
+        if (got <= 0)
+            break;
+        buf_grew(out, (size_t)got);
+    }
+    int error = errno;
+    if (fd >= 0)
+        close(fd);
+    if (fd >= 0 && got == 0)
+        return true;
+    fault_errno(why, FAULT_CONFIG, error, "can't read the CA file %s", path);
+    snprintf(why->id, sizeof why->id, "tls.file");
+    return false;
+}
+
+struct tls_context *relay_tls(struct relay *r, const char *ca_file, struct fault *why)
+{
+    struct tls_context *tls = map_get(r->tls, ca_file);
+    struct buf pem;
+
+    if (tls)
+        return tls;
+    buf_init(&pem, CA_FILE_LIMIT);
+    if (*ca_file == '\0' || read_file(ca_file, &pem, why))
+        tls = tls_client_new(buf_bytes(&pem), why);
+    buf_fini(&pem);
+    if (tls)
+        map_put(r->tls, ca_file, tls);
+    return tls;
+}
+
+/* -- objects -- */
+
+static bool retire_outlet(void *ctx, const char *key, void *value)
+{
+    outlet_retire(value);
+    return true;
+}
+
+/* A connection was made by the settings of its time. */
+static void retire_by(struct relay *r, enum object_kind kind, const char *key)
+{
+    struct outlet *o;
+
+    switch (kind) {
+    case OBJECT_MAILBOX:
+        o = map_get(r->outlets, key);
+        if (o)
+            outlet_retire(o);
+        break;
+    case OBJECT_PROVIDER:
+        forget_tls(r);
+        map_each(r->outlets, retire_outlet, NULL);
+        break;
+    case OBJECT_REGISTRATION:
+        map_each(r->outlets, retire_outlet, NULL);
+        break;
+    case OBJECT_APP:
+    case OBJECT_KINDS:
+        break;
+    }
+}
+
+void relay_directory_reset(struct relay *r)
+{
+    directory_free(r->directory);
+    r->directory = directory_new();
+    forget_tls(r);
+    map_each(r->outlets, retire_outlet, NULL);
+}
+
+void relay_directory_object(struct relay *r, const struct directory_object *o)
+{
+    json_t *json = o->is_removed ? NULL : json_loads(o->json, 0, NULL);
+    struct fault why = { .text = "not JSON" };
+
+    if (o->kind >= OBJECT_KINDS || (!o->is_removed && !json) ||
+        !directory_apply(r->directory, (enum object_kind)o->kind, o->key, json, &why))
+        log_warn("directory.refused", LOG_TEXT("key", o->key), LOG_TEXT("text", why.text));
+    else
+        retire_by(r, (enum object_kind)o->kind, o->key);
+    json_decref(json);
+}
+
+/* -- queue -- */
+
+static void refuse_attempt(struct relay *r, const struct attempt *a, const char *text)
+{
+    struct attempt_result *results = mem_alloc(sizeof *results * (a->recipients_count ? a->recipients_count : 1));
+    const struct attempt_done done = {
+        .tag = a->tag, .results = results, .results_count = a->recipients_count, .host = "", .dialogue = ""
+    };
+
+    for (size_t i = 0; i < a->recipients_count; i++)
+        results[i] = (struct attempt_result){ .class = ATTEMPT_RETRY, .enhanced = "", .text = text, .id = "" };
+    r->host.attempt_done(r->ctx, &done);
+    free(results);
+    if (a->fd >= 0)
+        close(a->fd);
+}
+
+void relay_attempt(struct relay *r, const struct attempt *a)
+{
+    if (r->is_stopping || a->recipients_count == 0)
+        refuse_attempt(r, a, "Postern is stopping");
+    else
+        delivery_start(r, a);
+}
+
+void relay_queue_down(struct relay *r)
+{
+    LIST_EACH (node, &r->deliveries)
+        if (!delivery_is_whole(delivery_of_node(node)))
+            delivery_drop(delivery_of_node(node));
+}
+
+/* -- vault -- */
+
+void relay_token(struct relay *r, const struct token_answer *t)
+{
+    upstream_token(r, t);
+}
+
+void relay_vault_up(struct relay *r)
+{
+    LIST_EACH (node, &r->asking)
+        upstream_ask_again(node);
+}
+
+/* -- admin -- */
+
+void relay_admin_ask(struct relay *r, const struct admin_ask *ask)
+{
+    if (text_equal(ask->verb, "mailbox.test") && !r->is_stopping) {
+        probe_start(r, ask);
+        return;
+    }
+    const struct admin_answer answer = { .tag = ask->tag,
+                                         .status = r->is_stopping ? 503 : 404,
+                                         .json = "{\"title\":\"The relay role has no such verb, or is stopping\"}",
+                                         .fd = -1 };
+    r->host.answer(r->ctx, &answer);
+}
+
+void relay_admin_cancel(struct relay *r, uint64_t tag)
+{
+    LIST_EACH (node, &r->probes)
+        if (probe_has_tag(node, tag))
+            probe_drop(node);
+}
+
+void relay_admin_down(struct relay *r)
+{
+    LIST_EACH (node, &r->probes)
+        probe_drop(node);
+}
+
+/* -- stopping -- */
+
+static bool close_idle(void *ctx, const char *key, void *value)
+{
+    outlet_close_idle(value);
+    return true;
+}
+
+/* At the end of the turn, because whoever just finished may still be on the stack. */
+static void on_stop_check(void *ctx)
+{
+    struct relay *r = ctx;
+
+    if (r->is_stopped || !list_is_empty(&r->deliveries))
+        return;
+    r->is_stopped = true;
+    loop_timer_stop(&r->stop_timer);
+    map_each(r->outlets, close_idle, NULL);
+    r->host.stopped(r->ctx);
+}
+
+void relay_check_stopped(struct relay *r)
+{
+    if (r->is_stopping && !r->is_stopped)
+        loop_defer(r->loop, &r->stop_check);
+}
+
+static void on_stop_timer(void *ctx)
+{
+    struct relay *r = ctx;
+
+    LIST_EACH (node, &r->deliveries)
+        delivery_drop(delivery_of_node(node));
+    relay_check_stopped(r);
+}
+
+void relay_stop(struct relay *r)
+{
+    if (r->is_stopping)
+        return;
+    r->is_stopping = true;
+    relay_admin_down(r);
+    map_each(r->outlets, close_idle, NULL);
+    loop_timer_start(&r->stop_timer, STOP_MS);
+    relay_check_stopped(r);
+}
