@@ -126,17 +126,35 @@ json_t *finding_json(const struct finding *f, const char *seen, const struct fin
     return j;
 }
 
+/* Refused by our own rooms: the text already says what to do, steps would only repeat it. */
+static const struct finding own_refusal = {
+    .cause = "What was asked for can't be done as it stands; the words seen say why.",
+    .fix = (const char *const[]){ NULL },
+    .who = FINDING_POSTERN_ADMIN,
+    .certainty = FINDING_CERTAIN,
+};
+
+static const struct finding passing = {
+    .cause = "This may pass by itself; Postern goes on trying.",
+    .fix = FIX("Look at the log around that time: postern log"),
+    .who = FINDING_NOBODY,
+    .certainty = FINDING_POSSIBLE,
+};
+
+static const struct finding unknown = {
+    .cause = "Postern has no more to say of this than the words seen.",
+    .fix = FIX("Look at the log around that time: postern log"),
+    .who = FINDING_POSTERN_ADMIN,
+    .certainty = FINDING_POSSIBLE,
+};
+
 json_t *finding_json_of_fault(const struct fault *why, const struct finding_facts *facts)
 {
     const struct finding *known = finding_by_id(why->id);
-    const struct finding own = {
-        .id = *why->id != '\0' ? why->id : "other",
-        .cause = why->kind == FAULT_RETRY ? "This may pass by itself; Postern goes on trying."
-                                          : "Postern has no more to say of this than the words seen.",
-        .fix = FIX("Look at the log around that time: postern log"),
-        .who = why->kind == FAULT_RETRY ? FINDING_NOBODY : FINDING_POSTERN_ADMIN,
-        .certainty = FINDING_POSSIBLE,
-    };
-
-    return finding_json(known ? known : &own, why->text, facts);
+    if (known)
+        return finding_json(known, why->text, facts);
+    bool is_own = why->kind == FAULT_REJECT || why->kind == FAULT_CONFIG;
+    struct finding own = why->kind == FAULT_RETRY ? passing : is_own ? own_refusal : unknown;
+    own.id = *why->id != '\0' ? why->id : "other";
+    return finding_json(&own, why->text, facts);
 }
