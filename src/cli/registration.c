@@ -200,6 +200,7 @@ static int run_add(struct cli *cli)
     return finish(&r, status, &reply);
 }
 
+/* The credential first: where it is refused, the registration goes on with the one it has. */
 static int run_set(struct cli *cli)
 {
     struct request r = { .cli = cli };
@@ -209,10 +210,12 @@ static int run_set(struct cli *cli)
     if (!changes)
         return finish(&r, show_fault(cli, &why), &reply);
     r.api = api_open(cli);
-    int status = r.api ? object_patch(cli, r.api, OBJECT_REGISTRATION, changes, &reply) : CLI_REFUSED;
+    int status = r.api ? give_credential(&r, &reply) : CLI_REFUSED;
+    if (status == CLI_DONE) {
+        api_reply_fini(&reply);
+        status = object_patch(cli, r.api, OBJECT_REGISTRATION, changes, &reply);
+    }
     json_decref(changes);
-    if (status == CLI_DONE)
-        status = give_credential(&r, &reply);
     return finish(&r, status, &reply);
 }
 

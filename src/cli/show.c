@@ -152,18 +152,6 @@ void show_findings(FILE *out, const json_t *findings)
     }
 }
 
-/* Faults of our own rooms carry their fix in the text; only what a server said has more to be told. */
-static bool says_all(const json_t *finding)
-{
-    static const char *const own[] = { "object.", "conf.", "api.", "queue.", "other" };
-    const char *id = text_of(finding, "id");
-    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
-        if (strncmp(id, own[i], strlen(own[i])) == 0)
-            return true;
-    }
-    return false;
-}
-
 int show_fault(struct cli *cli, const struct fault *why)
 {
     if (cli->is_json) {
@@ -197,7 +185,7 @@ int show_refusal(struct cli *cli, const struct api_reply *reply)
     fputc('\n', stderr);
     if (text_equal(text_of(first, "seen"), detail))
         json_object_del((json_t *)(uintptr_t)first, "seen"); /* just said */
-    if (!says_all(first))
+    if (json_array_size(json_object_get(first, "fix")))      /* without steps it adds nothing to the words */
         show_findings(stderr, findings);
     return CLI_REFUSED;
 }
