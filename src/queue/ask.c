@@ -86,6 +86,14 @@ void queue_ask(struct queue *q, const struct admin_ask *ask, queue_answer_fn *an
         a.out = problem(&why, ask->verb);
     }
     char *text = json_dumps(a.out, JSON_COMPACT);
+    if (text && strlen(text) >= ASK_ANSWER_LIMIT) {
+        fault_set(&why, FAULT_REJECT, "api.size", "the answer is too long to show at once; ask for less");
+        a.status = 422;
+        free(text);
+        json_decref(a.out);
+        a.out = problem(&why, ask->verb);
+        text = json_dumps(a.out, JSON_COMPACT);
+    }
     struct admin_answer answer = { .tag = ask->tag, .status = a.status, .json = text ? text : "", .fd = a.fd };
     answered(ctx, &answer);
     if (a.fd >= 0)

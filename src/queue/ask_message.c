@@ -1,5 +1,4 @@
 /* Messages for the administrator: looking. Changing is in ask_change.c. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -9,7 +8,14 @@
 #include "base/text.h"
 #include "queue/queue_private.h"
 
-enum { LIST_DEFAULT = 100, LIST_MOST = 1000, LIST_SCANNED = 50000, ISO_SIZE = 32, ID_SIZE = 17 };
+enum {
+    LIST_DEFAULT = 100,
+    LIST_MOST = 1000,
+    LIST_SCANNED = 5000,       /* rows looked at for one page: accepting mail waits meanwhile */
+    LIST_RECIPIENTS = 10,      /* shown of each message in a list */
+    RECIPIENTS_SIZE = 2 << 20, /* of the JSON; what is beyond is counted only */
+    ISO_SIZE = 32,
+};
 
 static const char *const finished_names[] = {
     [STORE_OPEN] = "queued",     [STORE_DELIVERED] = "delivered", [STORE_BOUNCED] = "bounced",
@@ -61,10 +67,8 @@ static json_t *text_json(const char *text)
 
 static json_t *message_json(const struct queue *q, const struct store_message *m)
 {
-    char id[ID_SIZE];
-    snprintf(id, sizeof id, "%016llx", (unsigned long long)m->id);
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:i, s:b}", "id", id, "state",
-                     state_name(q, m), "mailbox", text_json(m->mailbox), "app", text_json(m->app), "sender",
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:i, s:b}", "id", queue_id(m->id).text,
+                     "state", state_name(q, m), "mailbox", text_json(m->mailbox), "app", text_json(m->app), "sender",
                      text_json(m->sender), "size", (json_int_t)m->size, "accepted", time_json(m->accepted), "expires",
                      time_json(m->expires), "next_attempt", time_json(m->state == STORE_OPEN ? m->next_attempt : 0),
                      "finished", time_json(m->finished), "peer", text_json(m->peer), "attempts", (int)m->attempts,
@@ -79,29 +83,37 @@ static json_t *recipient_json(const struct store_recipient *r)
                      time_json(r->next_attempt));
 }
 
-static bool recipients_json(struct queue *q, uint64_t id, struct arena *arena, json_t **out, struct fault *why)
+/* At most `max` of them; "recipient_count" always says how many there are. */
+static bool add_recipients(struct queue *q, uint64_t id, size_t max, struct arena *arena, json_t *out,
+                           struct fault *why)
 {
     struct store_recipient *list;
-    size_t count;
+    size_t count, size = 0;
     if (!store_recipient_list(q->store, id, arena, &list, &count, why))
         return false;
-    *out = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(*out, recipient_json(&list[i]));
+    json_t *items = json_array();
+    for (size_t i = 0; i < count && i < max && size < RECIPIENTS_SIZE; i++) {
+        json_t *item = recipient_json(&list[i]);
+        size += json_dumpb(item, NULL, 0, JSON_COMPACT);
+        json_array_append_new(items, item);
+    }
+    json_object_set_new(out, "recipients", items);
+    json_object_set_new(out, "recipient_count", json_integer((json_int_t)count));
     return true;
 }
 
-static bool attempts_json(struct queue *q, uint64_t id, struct arena *arena, json_t **out, struct fault *why)
+static bool add_attempts(struct queue *q, uint64_t id, struct arena *arena, json_t *out, struct fault *why)
 {
     struct store_attempt *list;
     size_t count;
     if (!store_attempt_list(q->store, id, arena, &list, &count, why))
         return false;
-    *out = json_array();
+    json_t *items = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(*out, json_pack("{s:o, s:o, s:s, s:o}", "time", time_json(list[i].time), "host",
-                                              text_json(list[i].host), "outcome", list[i].outcome, "dialogue",
-                                              text_json(list[i].dialogue)));
+        json_array_append_new(items, json_pack("{s:o, s:o, s:s, s:o}", "time", time_json(list[i].time), "host",
+                                               text_json(list[i].host), "outcome", list[i].outcome, "dialogue",
+                                               text_json(list[i].dialogue)));
+    json_object_set_new(out, "attempts", items);
     return true;
 }
 
@@ -134,16 +146,11 @@ bool ask_message_get(struct ask *a, struct fault *why)
 {
     struct arena *arena = arena_new();
     struct store_message m;
-    json_t *recipients = NULL, *attempts = NULL;
-    bool ok = find(a, arena, &m, why) && recipients_json(a->q, m.id, arena, &recipients, why) &&
-              attempts_json(a->q, m.id, arena, &attempts, why);
+    bool ok = find(a, arena, &m, why);
     if (ok) {
         a->out = message_json(a->q, &m);
-        json_object_set_new(a->out, "recipients", recipients);
-        json_object_set_new(a->out, "attempts", attempts);
         add_reason(a->q, m.id, a->out);
-    } else {
-        json_decref(recipients);
+        ok = add_recipients(a->q, m.id, SIZE_MAX, arena, a->out, why) && add_attempts(a->q, m.id, arena, a->out, why);
     }
     arena_free(arena);
     return ok;
@@ -169,8 +176,8 @@ bool ask_message_content(struct ask *a, struct fault *why)
     bool ok = find(a, arena, &m, why);
     if (ok && m.state != STORE_OPEN) {
         a->status = 404;
-        ok = fault_set(why, FAULT_REJECT, "queue.finished", "message %016llx is finished, and its content is not kept",
-                       (unsigned long long)m.id);
+        ok = fault_set(why, FAULT_REJECT, "queue.finished", "message %s is finished, and its content is not kept",
+                       queue_id(m.id).text);
     }
     ok = ok && store_body_get(a->q->store, m.id, arena, &body, &a->fd, why);
     if (ok && a->fd < 0)
@@ -187,7 +194,8 @@ struct listing {
     struct queue *q;
     const char *state;
     json_t *items;
-    size_t limit, scanned;
+    size_t limit, scanned, size;
+    struct arena *arena;
     uint64_t last;
     bool is_more;
 };
@@ -202,35 +210,27 @@ static bool is_known_state(const char *state)
     return false;
 }
 
+static void list_message(struct listing *l, const struct store_message *m)
+{
+    json_t *item = message_json(l->q, m);
+    add_recipients(l->q, m->id, LIST_RECIPIENTS, l->arena, item, NULL);
+    arena_reset(l->arena);
+    l->size += json_dumpb(item, NULL, 0, JSON_COMPACT);
+    json_array_append_new(l->items, item);
+}
+
 /* States of open messages are known in memory only, so they are sorted out here. */
 static bool list_one(void *ctx, const struct store_message *m)
 {
     struct listing *l = ctx;
-    if (json_array_size(l->items) == l->limit || ++l->scanned > LIST_SCANNED) {
+    if (json_array_size(l->items) == l->limit || l->size > RECIPIENTS_SIZE || ++l->scanned > LIST_SCANNED) {
         l->is_more = true;
         return false;
     }
     l->last = m->id;
     if (!l->state[0] || strcmp(l->state, state_name(l->q, m)) == 0)
-        json_array_append_new(l->items, message_json(l->q, m));
+        list_message(l, m);
     return true;
-}
-
-static void add_addresses(struct queue *q, json_t *items)
-{
-    struct arena *arena = arena_new();
-    size_t i;
-    json_t *item;
-    json_array_foreach(items, i, item)
-    {
-        uint64_t id;
-        json_t *recipients;
-        if (ask_id(json_string_value(json_object_get(item, "id")), &id) &&
-            recipients_json(q, id, arena, &recipients, NULL))
-            json_object_set_new(item, "recipients", recipients);
-        arena_reset(arena);
-    }
-    arena_free(arena);
 }
 
 static bool read_filter(struct ask *a, struct store_filter *f, struct listing *l, struct fault *why)
@@ -265,15 +265,12 @@ bool ask_message_list(struct ask *a, struct fault *why)
     if (!read_filter(a, &filter, &l, why))
         return false;
     l.items = json_array();
-    if (!store_message_each(a->q->store, &filter, list_one, &l, why)) {
-        json_decref(l.items);
-        return false;
-    }
-    add_addresses(a->q, l.items);
-    char next[ID_SIZE];
-    snprintf(next, sizeof next, "%016llx", (unsigned long long)l.last);
-    a->out = json_pack("{s:o, s:o}", "items", l.items, "next", l.is_more ? json_string(next) : json_null());
-    return true;
+    l.arena = arena_new();
+    bool ok = store_message_each(a->q->store, &filter, list_one, &l, why);
+    arena_free(l.arena);
+    a->out = json_pack("{s:o, s:o}", "items", l.items, "next",
+                       l.is_more ? json_string(queue_id(l.last).text) : json_null());
+    return ok;
 }
 
 /* --- numbers --- */

@@ -72,7 +72,7 @@ static bool give_up(struct queue *q, struct flight *f, const struct fault *why)
     if (why->kind == FAULT_NONE && store_message_next(q->store, m->id, &next, NULL) && next > f->started) {
         put_back(m, next);
     } else {
-        log_error("queue.unreadable", LOG_UNSIGNED("message", m->id), LOG_FAULT(why));
+        log_error("queue.unreadable", LOG_TEXT("message", queue_id(m->id).text), LOG_FAULT(why));
         put_back(m, f->started + QUEUE_UNREADABLE_MS);
     }
     attempt_release(f);

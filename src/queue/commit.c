@@ -1,6 +1,5 @@
 /* One commit for all that a turn brought: accepted messages, outcomes, and the reports that outcomes ask for. While the disk is busy
  * with it more gathers in the sockets, so batches grow by themselves under load. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -56,9 +55,7 @@ static bool write_outcomes(struct queue *q, struct fault *why)
 
 static void log_accepted(const struct accepted *a)
 {
-    char id[17];
-    snprintf(id, sizeof id, "%016llx", (unsigned long long)a->m->id);
-    log_info("mail.accepted", LOG_TEXT("message", id), LOG_TEXT("session", a->session),
+    log_info("mail.accepted", LOG_TEXT("message", queue_id(a->m->id).text), LOG_TEXT("session", a->session),
              LOG_TEXT("mailbox", a->m->flow->lane->address), LOG_TEXT("app", a->m->flow->app),
              LOG_TEXT("from", a->sender), LOG_TEXT("to", a->recipient), LOG_UNSIGNED("recipients", a->recipients),
              LOG_UNSIGNED("bytes", a->size), LOG_TEXT("peer", a->peer), LOG_BOOL("report", a->m->flags & STORE_DSN));
@@ -117,6 +114,8 @@ bool queue_commit(struct queue *q)
     }
     if (ok)
         apply_all(q);
+    if (q->is_store_down)
+        loop_timer_start(&q->commit_timer, QUEUE_STORE_RETRY_MS);
     answer_all(q);
     store_checkpoint(q->store, false);
     loop_timer_start(&q->idle, QUEUE_IDLE_MS);

@@ -98,7 +98,7 @@ static void judge_lane(struct queue *q, struct outcome *o, const struct attempt_
             wish_s = r->retry_after_s;
     }
     if (hold)
-        lane_hold(l, queue_now(q), hold->id, hold->text);
+        lane_hold(l, queue_now(q), hold->retry_after_s, hold->id, hold->text);
     else if (done->is_mailbox_fault && retry)
         lane_fault(l, queue_now(q), o->flight->started, wish_s, retry->id, retry->text);
     else if (!done->is_uncertain && (l->rest == LANE_OPEN || o->flight->started > l->rest_since))
@@ -150,7 +150,8 @@ void judge_results(struct queue *q, struct outcome *o, const struct attempt_done
     judge_lane(q, o, done);
     if (done->is_uncertain)
         log_warn(
-            "mail.uncertain", LOG_UNSIGNED("message", o->message.id), LOG_TEXT("mailbox", o->message.mailbox),
+            "mail.uncertain", LOG_TEXT("message", queue_id(o->message.id).text),
+            LOG_TEXT("mailbox", o->message.mailbox),
             LOG_TEXT("text", "the connection was lost before the answer; it is sent again with the same Message-ID"));
     else
         o->m->lost = 0;

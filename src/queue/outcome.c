@@ -1,6 +1,5 @@
 /* Outcomes: written with the next commit, and only then believed. Until that commit the message counts as in flight, so that a store
  * that can't write never makes us send twice. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -15,7 +14,7 @@ struct outcome *outcome_new(struct queue *q, struct queued *m)
     o->m = m;
     if (!store_message_get(q->store, m->id, arena, &o->message, &why) ||
         !store_recipient_list(q->store, m->id, arena, &o->recipients, &o->count, &why)) {
-        log_error("queue.unreadable", LOG_UNSIGNED("message", m->id), LOG_FAULT(&why));
+        log_error("queue.unreadable", LOG_TEXT("message", queue_id(m->id).text), LOG_FAULT(&why));
         arena_free(arena);
         return NULL;
     }
@@ -114,19 +113,17 @@ static void log_outcome(struct queue *q, const struct outcome *o)
         [STORE_R_EXPIRED] = { "mail.expired", LOG_LEVEL_WARN },
         [STORE_R_REMOVED] = { "mail.removed", LOG_LEVEL_INFO },
     };
-    char id[17];
-    snprintf(id, sizeof id, "%016llx", (unsigned long long)o->message.id);
     for (unsigned state = 0; state < STORE_R_STATES; state++) {
         size_t count;
         const struct store_recipient *r = first_in(o, state, &count);
         if (!r || (state == STORE_R_WAITING && !o->has_attempt))
             continue;
         bool is_held = state == STORE_R_WAITING && o->flight && o->flight->lane->rest == LANE_HELD;
-        log_event(events[state].level, is_held ? "mail.held" : events[state].event, LOG_TEXT("message", id),
-                  LOG_TEXT("mailbox", o->message.mailbox), LOG_TEXT("app", o->message.app),
-                  LOG_TEXT("from", o->message.sender), LOG_TEXT("to", r->address), LOG_UNSIGNED("recipients", count),
-                  LOG_UNSIGNED("code", r->code), LOG_TEXT("enhanced", r->enhanced), LOG_TEXT("text", r->last),
-                  LOG_TEXT("finding", r->finding), LOG_UNSIGNED("attempts", r->attempts),
+        log_event(events[state].level, is_held ? "mail.held" : events[state].event,
+                  LOG_TEXT("message", queue_id(o->message.id).text), LOG_TEXT("mailbox", o->message.mailbox),
+                  LOG_TEXT("app", o->message.app), LOG_TEXT("from", o->message.sender), LOG_TEXT("to", r->address),
+                  LOG_UNSIGNED("recipients", count), LOG_UNSIGNED("code", r->code), LOG_TEXT("enhanced", r->enhanced),
+                  LOG_TEXT("text", r->last), LOG_TEXT("finding", r->finding), LOG_UNSIGNED("attempts", r->attempts),
                   LOG_NUMBER("ms", queue_now(q) - o->message.accepted));
     }
 }

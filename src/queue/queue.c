@@ -1,6 +1,7 @@
 /* The queue as a whole: coming up from the store, following the directory, going down. */
 #include "queue/queue.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -45,6 +46,13 @@ static bool load(struct queue *q, struct fault *why)
     if (q->table.count)
         log_info("queue.loaded", LOG_UNSIGNED("queued", q->table.count));
     return true;
+}
+
+struct queue_id_text queue_id(uint64_t id)
+{
+    struct queue_id_text out;
+    snprintf(out.text, sizeof out.text, "%016llx", (unsigned long long)id);
+    return out;
 }
 
 static void init_retry(struct queue *q)
@@ -127,9 +135,11 @@ const struct directory *queue_directory(const struct queue *q)
 
 void queue_mailbox_state(struct queue *q, const struct mailbox_state *state)
 {
+    if (!directory_mailbox(q->directory, state->mailbox))
+        return;
     struct lane *l = lane_of(q, state->mailbox);
     if (state->needs_person)
-        lane_hold(l, queue_now(q), state->id, state->text);
+        lane_hold(l, queue_now(q), 0, state->id, state->text);
     else
         lane_probe(l, queue_now(q));
 }

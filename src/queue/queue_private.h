@@ -175,6 +175,12 @@ static inline int64_t queue_now(const struct queue *q)
     return loop_wall_ms(q->loop);
 }
 
+/* An id as people see it. */
+struct queue_id_text {
+    char text[17];
+};
+struct queue_id_text queue_id(uint64_t id);
+
 /* table.c: messages by id */
 void table_put(struct table *t, struct queued *m);
 struct queued *table_get(const struct table *t, uint64_t id);
@@ -200,7 +206,8 @@ void lane_counted(struct lane *l, int64_t now, uint32_t recipients); /* accepted
 
 /* rest.c: a mailbox in trouble */
 void lane_fault(struct lane *l, int64_t now, int64_t started, uint32_t wish_s, const char *id, const char *text);
-void lane_hold(struct lane *l, int64_t now, const char *id, const char *text);
+/* `wish_s`: such a block lapses by itself, so try one message again after that long; 0: unknown */
+void lane_hold(struct lane *l, int64_t now, uint32_t wish_s, const char *id, const char *text);
 void lane_open(struct lane *l);               /* an attempt got through */
 void lane_probe(struct lane *l, int64_t now); /* try again now, one message first */
 
@@ -255,6 +262,8 @@ void queue_set_closed(struct queue *q, const char *why); /* NULL: open again, un
 void sweep_init(struct queue *q);
 void sweep_save(struct queue *q); /* what is otherwise written once a minute */
 void sweep_fini(struct queue *q);
+
+#define ASK_ANSWER_LIMIT 3145728 /* as MSG_ADMIN_ANSWER says */
 
 /* ask_*.c: verbs. Each fills `out`, whose texts live in out->arena, or returns false with `why`. */
 struct ask {

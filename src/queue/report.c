@@ -36,7 +36,7 @@ static void load_original(struct queue *q, const struct outcome *o, struct arena
     struct fault why = { 0 };
     struct bytes body = BYTES_NONE;
     if (!store_body_get(q->store, o->message.id, arena, &body, &fd, &why))
-        log_warn("queue.unreadable", LOG_UNSIGNED("message", o->message.id), LOG_FAULT(&why));
+        log_warn("queue.unreadable", LOG_TEXT("message", queue_id(o->message.id).text), LOG_FAULT(&why));
     if (fd >= 0) {
         uint8_t *start = arena_alloc(arena, STORE_BODY_INLINE);
         ssize_t n = pread(fd, start, STORE_BODY_INLINE, 0);
@@ -146,7 +146,7 @@ static bool write_kind(struct queue *q, const struct outcome *o, enum report_kin
         if (dsn_compose(&d, &body))
             ok = keep(q, o, &d, buf_bytes(&body), why);
         else
-            log_error("queue.report", LOG_UNSIGNED("message", o->message.id),
+            log_error("queue.report", LOG_TEXT("message", queue_id(o->message.id).text),
                       LOG_TEXT("text", "the report is too large"));
     }
     for (size_t i = 0; i < d.count; i++)

@@ -28,13 +28,13 @@ void lane_fault(struct lane *l, int64_t now, int64_t started, uint32_t wish_s, c
              LOG_TEXT("finding", l->finding), LOG_TEXT("text", l->text));
 }
 
-void lane_hold(struct lane *l, int64_t now, const char *id, const char *text)
+void lane_hold(struct lane *l, int64_t now, uint32_t wish_s, const char *id, const char *text)
 {
     bool is_news = l->rest != LANE_HELD;
     set_reason(l, id, text);
     l->rest = LANE_HELD;
     l->rest_since = now;
-    l->resume = now + QUEUE_HOLD_PROBE_MS;
+    l->resume = now + (wish_s ? retry_delay_ms(&l->queue->retry, 1, wish_s) : QUEUE_HOLD_PROBE_MS);
     if (is_news)
         log_error("mailbox.held", LOG_TEXT("mailbox", l->address), LOG_UNSIGNED("queued", l->queued),
                   LOG_TEXT("finding", l->finding), LOG_TEXT("text", l->text));

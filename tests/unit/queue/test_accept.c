@@ -178,6 +178,18 @@ static void test_an_outcome_waits_for_the_disk_and_nothing_is_sent_twice(void **
     assert_int_equal(b->count, 1);
 }
 
+static void test_a_question_while_the_disk_is_down_does_not_keep_it_down(void **state)
+{
+    struct bench *b = *state;
+    bench_disk_fails(SQLITE_FULL);
+    assert_int_equal(bench_submit(b, SHOP, "crm", SHOP, "a@b.example"), 0);
+    bench_ask(b, "queue.stats", "");
+    assert_true(json_is_false(json_object_get(b->answer, "is_open")));
+    bench_disk_fails(0);
+    bench_advance(b, 5);
+    assert_true(b->is_open);
+}
+
 static void test_little_space_closes_the_queue_and_room_opens_it(void **state)
 {
     struct bench *b = *state;
@@ -226,6 +238,7 @@ int main(void)
         TEST(test_a_lying_descriptor_harms_only_itself),
         TEST(test_a_failed_commit_refuses_all_of_it_and_keeps_nothing),
         TEST(test_an_outcome_waits_for_the_disk_and_nothing_is_sent_twice),
+        TEST(test_a_question_while_the_disk_is_down_does_not_keep_it_down),
         TEST(test_little_space_closes_the_queue_and_room_opens_it),
         TEST(test_a_peer_that_went_hears_nothing),
     };

@@ -231,6 +231,34 @@ static void test_content_is_given_while_it_is_kept(void **state)
     assert_int_equal(b->status, 404);
 }
 
+static void test_a_very_large_message_is_still_shown(void **state)
+{
+    struct bench *b = *state;
+    enum { COUNT = 1000 };
+    static char addresses[COUNT][1001];
+    struct submit_recipient r[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        memset(addresses[i], '\"', 1000);
+        r[i] = (struct submit_recipient){ .address = addresses[i], .orcpt = "" };
+    }
+    struct submit m = { .app = "",
+                        .mailbox = SHOP,
+                        .sender = SHOP,
+                        .peer = "",
+                        .session = "",
+                        .envid = "",
+                        .size = 1,
+                        .recipients = r,
+                        .recipients_count = COUNT,
+                        .body = BYTES_LIT("x"),
+                        .fd = -1 };
+    bench_submit_raw(b, &m);
+    bench_turn(b);
+    bench_state(b, b->id);
+    assert_int_equal(json_integer_value(json_object_get(b->answer, "recipient_count")), COUNT);
+    assert_true(json_array_size(json_object_get(b->answer, "recipients")) > 500);
+}
+
 static void test_one_messages_story_is_told(void **state)
 {
     struct bench *b = *state;
@@ -263,6 +291,7 @@ int main(void)
         TEST(test_retry_does_not_wait_for_a_resting_mailbox),
         TEST(test_lists_page_and_filter),
         TEST(test_content_is_given_while_it_is_kept),
+        TEST(test_a_very_large_message_is_still_shown),
         TEST(test_one_messages_story_is_told),
     };
     return cmocka_run_group_tests_name("queue-admin", tests, NULL, NULL);
