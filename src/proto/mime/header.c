@@ -133,6 +133,20 @@ static void begin_field(struct mime_scan *s)
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         if (bytes_equal_nocase(s->split.name, bytes_of(fields[i].name)))
             s->field = &fields[i];
+    if (s->header.is_stray && s->field && s->field->take != take_from)
+        s->field = NULL;
+}
+
+/* The header is over for us; a reader that skips the stray line would go on, and might find another From. */
+static void end_header(struct mime_scan *s)
+{
+    if (!s->header.is_stray)
+        s->header.size = s->split.size;
+    s->is_over = !s->split.is_stray;
+    if (s->is_over)
+        return;
+    s->header.is_stray = true;
+    mime_split_skip_stray(&s->split);
 }
 
 static void take_value(struct mime_scan *s, struct bytes piece)
@@ -156,9 +170,9 @@ static void take_part(struct mime_scan *s, enum mime_part part, struct bytes pie
             s->field->take(s, (struct bytes){ s->value.data, s->value.size });
         break;
     case MIME_END_HEADER:
-    case MIME_BODY:
-        s->is_over = true;
+        end_header(s);
         break;
+    case MIME_BODY:
     case MIME_MAILBOX:
     case MIME_MORE:
         break;
@@ -171,8 +185,10 @@ static bool scan(struct mime_scan *s, struct bytes in, bool is_last)
     struct bytes piece;
     while (!s->is_over && (part = mime_split_next(&s->split, &in, is_last, &piece)) != MIME_MORE) {
         take_part(s, part, piece);
-        s->header.is_over = s->split.size > MIME_HEADER_LIMIT;
-        s->is_over = s->is_over || s->header.is_over;
+        if (s->split.size > MIME_HEADER_LIMIT) {
+            s->is_over = true;
+            s->header.is_over = !s->header.is_stray;
+        }
     }
     return !s->is_over;
 }
@@ -185,7 +201,5 @@ bool mime_scan_feed(struct mime_scan *s, struct bytes in)
 const struct mime_header *mime_scan_end(struct mime_scan *s)
 {
     scan(s, BYTES_NONE, true);
-    s->header.size = s->split.size;
-    s->header.is_stray = s->split.is_stray;
     return &s->header;
 }

@@ -29,8 +29,8 @@ struct mime_header {
     bool is_8bit;      /* octets over 127 stand in the header: the message needs SMTPUTF8 or is old-style */
     unsigned received; /* number of Received fields */
     uint64_t size;     /* octets of the header section; the line that ended it is not counted */
-    bool is_stray; /* ended by a line that is neither field nor empty: readers may disagree on where the body begins */
-    bool is_over;  /* longer than MIME_HEADER_LIMIT: refuse the message */
+    bool is_stray;     /* ended by a stray line */
+    bool is_over;      /* longer than MIME_HEADER_LIMIT: refuse the message */
 };
 
 struct mime_scan;

@@ -131,6 +131,14 @@ enum mime_part mime_split_next(struct mime_split *s, struct bytes *in, bool is_l
     return piece->size > 0 ? MIME_BODY : MIME_MORE;
 }
 
+void mime_split_skip_stray(struct mime_split *s)
+{
+    bool is_ended = s->head_size > 0 && s->head[s->head_size - 1] == '\n';
+    s->place = is_ended ? MIME_AT_LINE : MIME_IN_MAILBOX;
+    s->size += s->head_size;
+    s->is_stray = false;
+}
+
 void mime_capture_add(struct mime_capture *c, struct arena *arena, struct bytes piece)
 {
     if (piece.size > MIME_FIELD_LIMIT - c->size) {

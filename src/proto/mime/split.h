@@ -35,6 +35,8 @@ struct mime_split {
 
 /* All zero is the beginning. */
 enum mime_part mime_split_next(struct mime_split *s, struct bytes *in, bool is_last, struct bytes *piece);
+/* After an MIME_END_HEADER with is_stray: reads on behind the stray line, whose rest comes as MIME_MAILBOX. */
+void mime_split_skip_stray(struct mime_split *s);
 
 /* One field's body, kept in an arena up to MIME_FIELD_LIMIT. */
 struct mime_capture {
