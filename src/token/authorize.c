@@ -144,9 +144,9 @@ static void end(struct authorization *z)
 {
     struct fault why = { 0 };
     expired_fault(&why);
-    tell(z, false, NULL, &why);
     z->is_replaced = true;
     loop_timer_stop(&z->timer);
+    tell(z, false, NULL, &why);
     if (!z->is_busy)
         authorization_free(z);
 }

@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 
-#define WELL_KNOWN "/.well-known/openid-configuration"
+#define WELL_KNOWN ".well-known/openid-configuration"
 
 struct look_up {
     struct arena *life;
@@ -80,9 +80,8 @@ static bool take_document(struct look_up *l, const json_t *document, struct faul
     bool is_right = text_equal(issuer, l->asked_issuer) ||
                     (l->is_tenant_named && has_same_host(l->asked_issuer, issuer));
     if (!is_right)
-        return fault_set(why, FAULT_CONFIG, "provider.discovery",
-                         "the description at %s" WELL_KNOWN " speaks for %.200s", l->asked_issuer,
-                         issuer[0] ? issuer : "nobody");
+        return fault_set(why, FAULT_CONFIG, "provider.discovery", "the description of %s speaks for %.200s",
+                         l->asked_issuer, issuer[0] ? issuer : "nobody");
     l->found.issuer = arena_strdup(l->life, issuer);
     take(l, &l->found.authorize, document, "authorization_endpoint");
     take(l, &l->found.token, document, "token_endpoint");
@@ -130,7 +129,7 @@ void endpoints_get(struct documents *d, const struct provider *p, const char *te
     };
     if (needs_document(l)) {
         const char *slash = issuer[0] && issuer[strlen(issuer) - 1] == '/' ? "" : "/";
-        documents_get(d, arena_printf(life, "%s%s%s", issuer, slash, WELL_KNOWN + 1), ca_pem, false, on_document, l);
+        documents_get(d, arena_printf(life, "%s%s%s", issuer, slash, WELL_KNOWN), ca_pem, false, on_document, l);
     } else {
         finish(l, NULL);
     }

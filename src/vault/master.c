@@ -97,10 +97,11 @@ static bool write_key(const struct disk *d, const char *file, const char *suffix
     char text[64];
     char *copy = mem_strdup(file);
     char *name = mem_printf("%s%s", basename(copy), suffix);
-    bool ok = base64_encode(secret_bytes(key), text, sizeof text - 1);
-    strcat(text, "\n");
+    size_t size = base64_size(SEAL_KEY_SIZE);
+    bool ok = base64_encode(secret_bytes(key), text, sizeof text);
+    text[size] = '\n';
     int directory = ok ? open_parent(file, why) : -1;
-    ok = directory >= 0 && disk_write(d, directory, name, bytes_of(text), why);
+    ok = directory >= 0 && disk_write(d, directory, name, (struct bytes){ (const uint8_t *)text, size + 1 }, why);
     if (directory >= 0)
         close(directory);
     secret_wipe(text, sizeof text);

@@ -94,11 +94,10 @@ static bool open_key(struct vault *v, struct fault *why)
     }
     buf_fini(&sealed);
     if (ok && !v->data_key)
-        return fault_set(
-            why, FAULT_CONFIG, "vault.key",
-            "the key from %s does not open the vault in %s (another key, or a damaged key.sealed); nothing "
-            "was changed: put the right key back and start again",
-            v->master->source, v->path);
+        return fault_set(why, FAULT_CONFIG, "vault.key",
+                         "%s: this key does not open the vault in %s (another key, or a damaged key.sealed); nothing "
+                         "was changed: put the right key back and start again",
+                         v->master->source, v->path);
     struct fault bad = { 0 };
     if (is_staged && !master_key_commit(v->master, &v->disk, &bad))
         log_warn("vault.key-not-renamed", LOG_FAULT(&bad));
