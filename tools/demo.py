@@ -208,7 +208,7 @@ def send_by_swaks(stage, password):
     chapter("An ordinary SMTP client sends, with nothing but host, port and password")
     sent = letter("Hello from swaks", b"A line.\r\n.A line that begins with a dot.\r\n")
     file = stage.dir / "hello.eml"
-    file.write_bytes(sent)
+    file.write_bytes(sent.removesuffix(b"\r\n"))  # swaks ends the last line itself
     argv = ["swaks", "--server", "127.0.0.1", "--port", str(stage.port), "--auth", "PLAIN", "--auth-user", "erp", "--auth-password",
             password, "--from", MAILBOX, "--to", RECIPIENT, "--data", f"@{file}"]
     note(paint("36", "$ swaks --auth PLAIN --auth-user erp --auth-password (hidden) …"))
