@@ -3,6 +3,8 @@
  * Back-pressure: `data` returns how many bytes it used; what is left stays, reading stops when the input buffer is full
  * and data is offered again after conn_resume() or with more input. Output above `out_limit` makes conn_write()
  * refuse (the peer reads too slowly: the caller decides); `drained` runs when all output has gone to the kernel.
+ * A peer that ends its direction is told by `closed` once the owner used what came before, is not paused, and all output is
+ * gone: so an owner that pauses while it decides can still answer a peer that shut down its sending side.
  * Idle connections hold no buffers. Nagle is off. No callback runs inside a call to this header except where said;
  * after `closed` or conn_free() none runs at all. conn_free() is safe inside a callback. */
 #ifndef NET_CONN_H

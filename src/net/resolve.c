@@ -156,8 +156,8 @@ void resolver_free(struct resolver *r)
     LIST_EACH (node, &r->queries)
         LIST_OF(node, struct resolve_query, node)->fn = NULL;
     ares_destroy(r->channel); /* answers every query that is under way */
-    while (!list_is_empty(&r->queries))
-        query_free(LIST_OF(r->queries.next, struct resolve_query, node));
+    LIST_EACH (node, &r->queries)
+        query_free(LIST_OF(node, struct resolve_query, node));
     loop_timer_stop(&r->tick);
     free(r);
 }
