@@ -104,10 +104,35 @@ static void print_summary(const struct conf *conf)
         printf("%s on %s %s\n", conf->listeners[i].protocol, conf->listeners[i].address, tls[conf->listeners[i].tls]);
 }
 
+/* Every row of the schema, as a person or the manual wants to read it. */
+static int list_settings(struct cli *cli)
+{
+    static const char *const titles[] = { "SETTING", "TYPE", "RANGE", "DEFAULT", "RELOADS", "MEANING", NULL };
+    struct table *t = table_new(titles);
+    json_t *list = json_array();
+    struct conf_setting s;
+    for (size_t i = 0; conf_setting_at(i, &s); i++) {
+        const char *cells[] = { s.name, s.type, s.range, s.initial, s.is_reloadable ? "yes" : "no", s.text };
+        table_row(t, cells, sizeof cells / sizeof cells[0]);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:b, s:s}", "name", s.name, "type", s.type, "range",
+                                              s.range, "default", s.initial, "reloadable", (int)s.is_reloadable, "text",
+                                              s.text));
+    }
+    if (cli->is_json)
+        show_json(list);
+    else
+        table_print(t, stdout);
+    table_free(t);
+    json_decref(list);
+    return CLI_DONE;
+}
+
 static int run(struct cli *cli)
 {
     struct conf conf;
     struct fault why = { 0 };
+    if (option_flag(&cli->options, "settings"))
+        return list_settings(cli);
     struct check c = { cli, &conf, json_array() };
     if (conf_load(option_text(&cli->options, "config", NULL), cli->arena, &conf, tell, &c, &why))
         check_machine(&c);
@@ -126,7 +151,12 @@ static int run(struct cli *cli)
     return is_fine ? CLI_DONE : CLI_REFUSED;
 }
 
+static const struct option_row options[] = {
+    { "settings", 0, OPTION_FLAG, NULL, "List every setting instead, with its range and default.", SHAPE_NONE, NULL },
+    OPTION_END,
+};
+
 const struct action check_actions[] = {
-    { "", "", "Say what is wrong with the configuration, with line and column.", NULL, run, true },
+    { "", "", "Say what is wrong with the configuration, with line and column.", options, run, true },
     { NULL },
 };

@@ -12,15 +12,16 @@
 #include "conf/conf.h"
 
 static const struct option_row common_options[] = {
-    { "config", 'c', OPTION_TEXT, "FILE", "The configuration file; else POSTERN_CONFIG, else the system's.", 0, NULL },
-    { "help", 'h', OPTION_FLAG, NULL, "Show this.", 0, NULL },
-    { NULL, 0, 0, NULL, NULL, 0, NULL },
+    { "config", 'c', OPTION_TEXT, "FILE", "The configuration file; else POSTERN_CONFIG, else the system's.", SHAPE_NONE,
+      NULL },
+    { "help", 'h', OPTION_FLAG, NULL, "Show this.", SHAPE_NONE, NULL },
+    OPTION_END,
 };
 static const struct option_row json_options[] = {
-    { "json", 0, OPTION_FLAG, NULL, "Print JSON, for programs.", 0, NULL },
-    { NULL, 0, 0, NULL, NULL, 0, NULL },
+    { "json", 0, OPTION_FLAG, NULL, "Print JSON, for programs.", SHAPE_NONE, NULL },
+    OPTION_END,
 };
-static const struct option_row no_options[] = { { NULL, 0, 0, NULL, NULL, 0, NULL } };
+static const struct option_row no_options[] = { OPTION_END };
 
 const char *cli_operand(const struct cli *cli, size_t index)
 {
@@ -41,8 +42,7 @@ const struct conf *cli_conf(struct cli *cli)
 {
     struct conf *conf = arena_alloc(cli->arena, sizeof *conf);
     struct fault why = { 0 };
-    unsigned told = 0;
-    if (conf_load(option_text(&cli->options, "config", NULL), cli->arena, conf, print_mistake, &told, &why))
+    if (conf_load(option_text(&cli->options, "config", NULL), cli->arena, conf, print_mistake, NULL, &why))
         return conf;
     return NULL;
 }

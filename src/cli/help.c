@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define COLUMN 26
+#define COLUMN 30
 
 void help_all(FILE *out, const struct command *commands)
 {
@@ -35,8 +35,10 @@ void help_command(FILE *out, const struct command *command)
 static void print_option(const struct option_row *row)
 {
     char left[64];
-    snprintf(left, sizeof left, "%s%c%s--%s%s%s", row->letter ? "-" : "", row->letter ? row->letter : ' ',
-             row->letter ? ", " : "", row->name, row->value ? " " : "", row->value ? row->value : "");
+    char letter[8] = "    ";
+    if (row->letter)
+        snprintf(letter, sizeof letter, "-%c, ", row->letter);
+    snprintf(left, sizeof left, "%s--%s%s%s", letter, row->name, row->value ? " " : "", row->value ? row->value : "");
     if (strlen(left) > COLUMN)
         printf("  %s\n  %-*s %s\n", left, COLUMN, "", row->help);
     else

@@ -7,11 +7,6 @@
 #include "cli/api.h"
 #include "object/object.h"
 
-#define OPTION_END \
-    { \
-        NULL, 0, OPTION_FLAG, NULL, NULL, SHAPE_NONE, NULL \
-    }
-
 /* Every option given that has a key, at its place ("smtp.host" opens a group). Given; NULL with a fault. */
 json_t *object_args_json(const struct options *o, struct fault *why);
 /* "/mailboxes/a%40b" */

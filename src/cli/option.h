@@ -28,6 +28,11 @@ struct option_row {
     const char *key; /* "smtp.host" */
 };
 
+#define OPTION_END \
+    { \
+        .name = NULL \
+    } /* ends a table */
+
 struct option_value {
     const struct option_row *row;
     const char *text; /* lent from argv or the arena; NULL for a flag */

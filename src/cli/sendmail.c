@@ -18,7 +18,7 @@
 #include "object/object.h"
 #include "queue/drop.h"
 
-struct letter_carrier {
+struct sendmail {
     struct cli cli;
     struct sendmail_args args;
     const struct conf *conf;
@@ -36,13 +36,13 @@ static int refuse(int status, const struct fault *why)
 
 /* ---- envelope ---- */
 
-static const char *login_address(struct letter_carrier *s)
+static const char *login_address(struct sendmail *s)
 {
     const struct passwd *user = getpwuid(getuid());
     return sendmail_complete(user ? user->pw_name : "nobody", s->conf->hostname, s->cli.arena);
 }
 
-static bool find_sender(struct letter_carrier *s, struct fault *why)
+static bool find_sender(struct sendmail *s, struct fault *why)
 {
     const char *given = s->args.sender;
     if (!given)
@@ -59,7 +59,7 @@ static bool find_sender(struct letter_carrier *s, struct fault *why)
     return true;
 }
 
-static bool add_recipients(struct letter_carrier *s, struct fault *why)
+static bool add_recipients(struct sendmail *s, struct fault *why)
 {
     for (size_t i = 0; i < s->args.recipients_count; i++) {
         const char *address = sendmail_complete(s->args.recipients[i], s->conf->hostname, s->cli.arena);
@@ -72,7 +72,7 @@ static bool add_recipients(struct letter_carrier *s, struct fault *why)
     return true;
 }
 
-static bool needs_utf8(const struct letter_carrier *s)
+static bool needs_utf8(const struct sendmail *s)
 {
     bool is_ascii = !s->message.has_utf8_header && text_is_ascii(bytes_of(s->sender));
     for (size_t i = 0; i < s->recipients.count; i++)
@@ -89,7 +89,7 @@ static const char *notify_text(uint32_t notify, struct arena *arena)
                         notify & NOTIFY_DELAY ? "DELAY," : "");
 }
 
-static int drop(struct letter_carrier *s, const struct fault *daemon)
+static int drop(struct sendmail *s, const struct fault *daemon)
 {
     char name[DROP_NAME_SIZE];
     struct fault why = { 0 };
@@ -110,13 +110,13 @@ static int drop(struct letter_carrier *s, const struct fault *daemon)
 }
 
 /* The daemon judged this mail: it must not come back by another door. */
-static int judged(struct letter_carrier *s, const struct api_reply *reply)
+static int judged(struct sendmail *s, const struct api_reply *reply)
 {
     show_refusal(&s->cli, reply);
     return reply->status == 400 || reply->status == 413 ? EX_DATAERR : EX_UNAVAILABLE;
 }
 
-static int hand_over(struct letter_carrier *s)
+static int hand_over(struct sendmail *s)
 {
     struct api_reply reply = { 0 };
     struct fault why = { 0 };
@@ -147,7 +147,7 @@ static int hand_over(struct letter_carrier *s)
     return status;
 }
 
-static int deliver(struct letter_carrier *s)
+static int deliver(struct sendmail *s)
 {
     struct fault why = { 0 };
     if (!find_sender(s, &why))
@@ -198,7 +198,7 @@ static int list_queue(void)
     return cli_run(&queue, 2, argv) == CLI_DONE ? EX_OK : EX_UNAVAILABLE;
 }
 
-static int run(struct letter_carrier *s)
+static int run(struct sendmail *s)
 {
     struct option_row config = { .name = "config" };
     struct option_value value = { .row = &config, .text = s->args.config };
@@ -211,7 +211,7 @@ static int run(struct letter_carrier *s)
 
 int cmd_sendmail(int argc, char **argv)
 {
-    struct letter_carrier s = { .cli = { .arena = arena_new() } };
+    struct sendmail s = { .cli = { .arena = arena_new() } };
     struct fault why = { 0 };
     int status = EX_OK;
     if (!sendmail_args_parse(argc, argv, s.cli.arena, &s.args, &why))
