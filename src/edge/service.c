@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "msg/edge_queue.h"
 
 static void take_settings(struct service *s, const struct conf *conf)
 {

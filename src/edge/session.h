@@ -8,6 +8,7 @@
 #include "edge/ask.h"
 #include "edge/body.h"
 #include "edge/edge_private.h"
+#include "msg/edge_queue.h"
 #include "msg/edge_vault.h"
 #include "net/conn.h"
 #include "proto/mime/header.h"

@@ -3,6 +3,7 @@
 #ifndef MSG_EDGE_QUEUE_H
 #define MSG_EDGE_QUEUE_H
 
+#include "base/envelope.h"
 #include "msg/codec.h"
 #include "msg/directory_msg.h"
 
@@ -50,8 +51,5 @@ MSG_STRUCT(submit_done, MSG_SUBMIT_DONE);
     F(BOOL, is_open, 0) \
     F(TEXT, why, 512) /* disk nearly full, store down: said to clients at MAIL with 452 4.3.1 */
 MSG_STRUCT(queue_state, MSG_QUEUE_STATE);
-
-enum envelope_notify { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
-enum envelope_ret { RET_DEFAULT, RET_FULL, RET_HDRS };
 
 #endif

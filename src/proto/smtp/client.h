@@ -1,5 +1,8 @@
 /* proto/smtp/client.h - the other side: an SMTP submission client as a pure engine, a table of what we say and what we do with
- * what we heard. One engine per connection; many transactions, one after the other. */
+ * what we heard. One engine per connection; many transactions, one after the other.
+ *
+ * The credential is asked for only when it may be sent: after TLS where TLS is set, and when the server offers the mechanism (PLAIN
+ * and LOGIN stand in for each other). It goes out in a line of its own (send_secret) and is wiped with the answer. */
 #ifndef PROTO_SMTP_CLIENT_H
 #define PROTO_SMTP_CLIENT_H
 
@@ -46,8 +49,8 @@ struct smtp_client_host {
     /* EHLO (after TLS) is done and sign-in comes next: answer with smtp_client_credential(). Not called with SMTP_CLIENT_NO_AUTH. */
     void (*want_credential)(void *ctx);
     void (*ready)(void *ctx); /* signed in, or a transaction ended: a new one may begin */
-    /* Sign-in refused. `challenge` is what the server sent as a continuation after the token, decoded ("" none). */
-    /* Then smtp_client_credential() may try once more on this connection, or smtp_client_quit() leaves. */
+    /* Sign-in refused. `challenge` is what the server sent as a continuation after the token, decoded ("" none). Then
+     * smtp_client_credential() may try once more on this connection, or smtp_client_quit() leaves. */
     void (*auth_refused)(void *ctx, const struct smtp_reply *reply, const char *challenge);
     /* Refused (code over 299): nothing else of the transaction is reported, `ready` follows. */
     void (*sender_answer)(void *ctx, const struct smtp_reply *reply);
@@ -58,7 +61,8 @@ struct smtp_client_host {
     void (*message_answer)(void *ctx, const char *when, const struct smtp_reply *reply);
     /* Any other refusal or breach of protocol: the connection is of no further use. `when`: connect, starttls, auth, mail, rcpt, data,
      * body, idle. A 421 at any step comes here and concerns whatever has no answer yet. `reply` is NULL if it was no reply that broke
-     * it off. Ids: smtp.starttls-missing, smtp.starttls-refused, smtp.auth-missing, smtp.not-smtp, smtp.injection, smtp.breach. */
+     * it off. Ids: smtp.starttls-missing, smtp.starttls-refused, smtp.auth-missing, smtp.not-smtp, smtp.injection, smtp.breach,
+     * smtp.credential-unusable, smtp.address-unusable; "" where the reply says it all. */
     void (*failed)(void *ctx, const char *when, const struct smtp_reply *reply, const struct fault *why);
 };
 
@@ -74,8 +78,8 @@ const struct smtp_client_caps *smtp_client_caps(const struct smtp_client *c);
 /* In state ready. The envelope is lent until `ready`, `failed` or free. What the server can't carry (8-bit, SMTPUTF8, size) must be
  * decided before, from caps. DSN parameters are sent if offered. */
 void smtp_client_mail(struct smtp_client *c, const struct smtp_envelope *env);
-void smtp_client_body(struct smtp_client *c,
-                      struct bytes chunk);        /* clear bytes with CRLF line ends; dots are stuffed here */
+/* Clear bytes with CRLF line ends; dots are stuffed here. */
+void smtp_client_body(struct smtp_client *c, struct bytes chunk);
 void smtp_client_body_end(struct smtp_client *c); /* adds a missing final CRLF, then the dot */
 void smtp_client_quit(struct smtp_client *c);
 /* The step, for faults when a connection is lost: connect, starttls, auth, mail, rcpt, data, body, idle. */

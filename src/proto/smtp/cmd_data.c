@@ -29,7 +29,8 @@ static bool parse_bdat(struct bytes args, uint64_t *size, bool *is_last)
     char digits[21];
     size_t count = 0;
     while (count < args.size && count < sizeof digits - 1 && args.data[count] != ' ')
-        digits[count] = (char)args.data[count], count++;
+        count++;
+    memcpy(digits, args.data, count);
     digits[count] = 0;
     struct bytes mark = bytes_trim(bytes_slice(args, count, args.size));
     *is_last = bytes_equal_nocase(mark, BYTES_LIT("LAST"));
@@ -207,11 +208,12 @@ static void end_chunk(struct smtp_server *s)
 {
     struct smtp_server_body *b = &s->body;
     smtp_server_enter(s, s->after_chunk);
-    if (s->after_chunk == SMTP_BDAT)
-        judge_flaw(s);
-    if (s->after_chunk != SMTP_BDAT)
+    if (s->after_chunk != SMTP_BDAT) {
         smtp_refuse(s, b->refusal);
-    else if (b->is_last_chunk)
+        return;
+    }
+    judge_flaw(s);
+    if (b->is_last_chunk)
         end_body(s);
     else if (b->refusal)
         smtp_reply(s, b->refusal);

@@ -2,15 +2,20 @@
  * 6152, 6531, 2920, 3030, 3461, 2034).
  *
  * No descriptor, clock or store: smtp_server_feed() takes what the client sent, `host` callbacks take decisions and bytes to
- * send. A decision that needs time (sign-in, storing) leaves the engine waiting: feed() uses no more bytes until
- * the matching smtp_server_*_done() is called, which may also happen inside the callback. */
+ * send. A decision that needs time (sign-in, storing) leaves the engine waiting: feed() uses no more bytes until the answer is
+ * given (smtp_server_decided(), _auth_done(), _tls_done()), which may also happen inside the callback. An answer may raise the
+ * next question at once, so ask smtp_server_is_waiting() again.
+ *
+ * What the engine decides alone: syntax and order of commands, line lengths, size, and that a message with a bare CR, a bare
+ * LF or a NUL is refused after it was swallowed to its one true end (CRLF.CRLF, or BDAT LAST): nobody behind us shall be able to see
+ * another end. Lines of a message may be of any length. */
 #ifndef PROTO_SMTP_SERVER_H
 #define PROTO_SMTP_SERVER_H
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "base/envelope.h"
 #include "base/fault.h"
-#include "msg/edge_queue.h" /* enum envelope_notify, envelope_ret */
 
 struct smtp_server;
 
@@ -30,8 +35,8 @@ struct smtp_recipient {
 
 struct smtp_envelope {
     const char *sender; /* "" : null */
-    /* BODY=8BITMIME was said or, known at data_end(), octets over 127 came anyway. BINARYMIME is not offered. */
-    bool is_8bit, is_smtputf8, is_binary;
+    /* BODY=8BITMIME was said or, known at data_end(), octets over 127 came anyway. */
+    bool is_8bit, is_smtputf8;
     uint64_t size; /* announced; 0: not */
     enum envelope_ret ret;
     const char *envid; /* still in xtext; "" : none */
@@ -49,13 +54,11 @@ struct smtp_verdict {
     const char *text;     /* one line; made safe by the engine */
 };
 
-enum smtp_protocol_state { SMTP_PLAIN, SMTP_TLS };
-
 struct smtp_server_policy {
     const char *hostname;
     bool offers_starttls, offers_auth, needs_auth, needs_tls_for_auth;
-    uint64_t
-        size_limit; /* announced with SIZE; 0: none. As much again is swallowed before a sender that ignores it is cut off */
+    /* Announced with SIZE; 0: none. A message over it is refused; as much again is swallowed before its sender is cut off. */
+    uint64_t size_limit;
     size_t recipients_limit; /* more get 452 4.5.3 */
     unsigned errors_limit;   /* so many refused commands end the session with 421; 0: never */
 };
@@ -77,11 +80,12 @@ struct smtp_server_host {
     /* The message arrived to its end (is_whole): answer with smtp_server_decided(); code 0 means stored, `text` becomes
      * "250 2.0.0 {text}". Not is_whole: too large, malformed (bare CR or LF, NUL), or the session ended; the engine refuses by itself. */
     void (*data_end)(void *ctx, const struct smtp_envelope *env, bool is_whole);
-    void (*reset)(void *ctx);              /* RSET, EHLO, end of transaction: drop what belongs to it */
+    /* RSET, EHLO, the end of a transaction: drop what belongs to it, a message that is under way included. */
+    void (*reset)(void *ctx);
     void (*quit)(void *ctx);               /* 221 or 421 was sent: finish the connection */
     void (*pause)(void *ctx, uint32_t ms); /* tarpit wish: call smtp_server_resume() after that long; may be NULL */
-    /* Worth a line in the log and a finding: TLS or HTTP on a plain SMTP port, smuggled ends of data, bare line ends, a size over the
-     * limit, too many errors. Never holds a secret. May be NULL. */
+    /* Worth a line in the log and a finding. Never holds a secret; may be NULL. Ids: smtp.client.tls-on-plain, .http, .bare-lf,
+     * .bad-octets, .too-large, .errors. */
     void (*noticed)(void *ctx, const struct fault *what);
 };
 
@@ -102,8 +106,8 @@ void smtp_server_resume(struct smtp_server *s);
 /* Shutting down, idle, or overloaded: says 421 with this text and calls quit. */
 void smtp_server_close(struct smtp_server *s, const char *enhanced, const char *text);
 const char *smtp_server_helo(const struct smtp_server *s); /* as the client named itself */
-const char *
-smtp_server_protocol(const struct smtp_server *s); /* "ESMTPSA", "UTF8SMTPS" (RFC 3848, 6531), for Received */
+/* "ESMTPSA", "UTF8SMTPS" (RFC 3848, 6531), for Received. */
+const char *smtp_server_protocol(const struct smtp_server *s);
 const char *smtp_server_state_name(const struct smtp_server *s); /* "ready", "data", ...; for logs */
 
 #endif

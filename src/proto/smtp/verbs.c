@@ -11,36 +11,37 @@ enum { NOTHING = 0, NEEDS_TLS = 1, NEEDS_LOGIN = 2, ONLY_PLAIN = 4, NEEDS_AUTH_O
 
 struct verb {
     const char *name;
-    unsigned when; /* set of enum smtp_state */
-    unsigned
-        needs; /* what the listener's policy asks for; waived for trusted addresses in one place, refusal_by_need() */
-    size_t limit; /* of the line with its CRLF */
+    unsigned when;  /* set of enum smtp_state */
+    unsigned needs; /* what the listener's policy asks for; refusal_by_need() waives it for trusted addresses */
+    size_t limit;   /* of the line with its CRLF */
     void (*run)(struct smtp_server *s, struct bytes args);
 };
 
+/* clang-format off */
 static const struct verb verbs[] = {
-    /* verb      when                     needs                         limit            run */
-    { "EHLO", ANY, NOTHING, SHORT, smtp_on_ehlo },
-    { "HELO", ANY, NOTHING, SHORT, smtp_on_helo },
-    { "STARTTLS", SMTP_READY, ONLY_PLAIN, SHORT, smtp_on_starttls },
-    { "AUTH", SMTP_READY, NEEDS_AUTH_OFFER | NEEDS_TLS, SMTP_AUTH_LIMIT, smtp_on_auth },
-    { "MAIL", SMTP_READY, NEEDS_LOGIN, LONG, smtp_on_mail },
-    { "RCPT", OPEN, NOTHING, LONG, smtp_on_rcpt },
-    { "DATA", SMTP_RCPT, NOTHING, SHORT, smtp_on_data },
-    { "BDAT", SMTP_RCPT | SMTP_BDAT, NOTHING, SHORT, smtp_on_bdat },
-    { "RSET", ANY, NOTHING, SHORT, smtp_on_rset },
-    { "NOOP", ANY, NOTHING, SHORT, smtp_on_noop },
-    { "QUIT", ANY, NOTHING, SHORT, smtp_on_quit },
-    { "VRFY", ANY, NOTHING, LONG, smtp_on_vrfy },
-    { "EXPN", ANY, NOTHING, LONG, smtp_on_expn },
-    { "HELP", ANY, NOTHING, SHORT, smtp_on_help },
-    { "GET", ANY, NOTHING, SMTP_AUTH_LIMIT, smtp_on_http },
-    { "POST", ANY, NOTHING, SMTP_AUTH_LIMIT, smtp_on_http },
-    { "PUT", ANY, NOTHING, SMTP_AUTH_LIMIT, smtp_on_http },
-    { "HEAD", ANY, NOTHING, SMTP_AUTH_LIMIT, smtp_on_http },
-    { "CONNECT", ANY, NOTHING, SMTP_AUTH_LIMIT, smtp_on_http },
-    { "OPTIONS", ANY, NOTHING, SMTP_AUTH_LIMIT, smtp_on_http },
+    /* verb        when                    needs                         limit            run */
+    { "EHLO",      ANY,                    NOTHING,                      SHORT,           smtp_on_ehlo     },
+    { "HELO",      ANY,                    NOTHING,                      SHORT,           smtp_on_helo     },
+    { "STARTTLS",  SMTP_READY,             ONLY_PLAIN,                   SHORT,           smtp_on_starttls },
+    { "AUTH",      SMTP_READY,             NEEDS_AUTH_OFFER | NEEDS_TLS, SMTP_AUTH_LIMIT, smtp_on_auth     },
+    { "MAIL",      SMTP_READY,             NEEDS_LOGIN,                  LONG,            smtp_on_mail     },
+    { "RCPT",      OPEN,                   NOTHING,                      LONG,            smtp_on_rcpt     },
+    { "DATA",      SMTP_RCPT,              NOTHING,                      SHORT,           smtp_on_data     },
+    { "BDAT",      SMTP_RCPT | SMTP_BDAT,  NOTHING,                      SHORT,           smtp_on_bdat     },
+    { "RSET",      ANY,                    NOTHING,                      SHORT,           smtp_on_rset     },
+    { "NOOP",      ANY,                    NOTHING,                      SHORT,           smtp_on_noop     },
+    { "QUIT",      ANY,                    NOTHING,                      SHORT,           smtp_on_quit     },
+    { "VRFY",      ANY,                    NOTHING,                      LONG,            smtp_on_vrfy     },
+    { "EXPN",      ANY,                    NOTHING,                      LONG,            smtp_on_expn     },
+    { "HELP",      ANY,                    NOTHING,                      SHORT,           smtp_on_help     },
+    { "GET",       ANY,                    NOTHING,                      SMTP_AUTH_LIMIT, smtp_on_http     },
+    { "POST",      ANY,                    NOTHING,                      SMTP_AUTH_LIMIT, smtp_on_http     },
+    { "PUT",       ANY,                    NOTHING,                      SMTP_AUTH_LIMIT, smtp_on_http     },
+    { "HEAD",      ANY,                    NOTHING,                      SMTP_AUTH_LIMIT, smtp_on_http     },
+    { "CONNECT",   ANY,                    NOTHING,                      SMTP_AUTH_LIMIT, smtp_on_http     },
+    { "OPTIONS",   ANY,                    NOTHING,                      SMTP_AUTH_LIMIT, smtp_on_http     },
 };
+/* clang-format on */
 
 static const struct verb *find_verb(struct bytes name)
 {
