@@ -90,18 +90,25 @@ static bool open_socket(struct door *d, struct fault *why)
     return true;
 }
 
+/* Where in the file, if it came from one. */
+static bool refuse(const struct door *d, const char *file, struct fault *why)
+{
+    fault_wrap(why, "listener %s", d->conf.address);
+    return d->conf.line ? fault_wrap(why, "%s:%u:%u", file, d->conf.line, d->conf.column) : false;
+}
+
 /* An open socket of the same address is shared with the door that has it now. */
-static bool prepare(struct parent *p, struct door *d, struct fault *why)
+static bool prepare(struct parent *p, struct door *d, const char *file, struct fault *why)
 {
     if (d->conf.tls != CONF_TLS_NONE && !read_certificate(d, why))
-        return fault_wrap(why, "listener %s", d->conf.address);
+        return refuse(d, file, why);
     const struct door *open = find(&p->doors, d);
     if (open) {
         d->fd = open->fd;
         memcpy(d->bound, open->bound, sizeof d->bound);
         return true;
     }
-    return open_socket(d, why) || fault_wrap(why, "listener %s", d->conf.address);
+    return open_socket(d, why) || refuse(d, file, why);
 }
 
 bool doors_prepare(struct parent *p, const struct conf *conf, struct list *next, struct fault *why)
@@ -113,7 +120,7 @@ bool doors_prepare(struct parent *p, const struct conf *conf, struct list *next,
         while (find(next, d))
             d->twin++;
         list_append(next, &d->node);
-        is_good = prepare(p, d, why);
+        is_good = prepare(p, d, conf->file, why);
     }
     if (is_good)
         return true;
