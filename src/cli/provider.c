@@ -10,8 +10,10 @@
 #include "cli/files.h"
 #include "cli/object_args.h"
 #include "cli/show.h"
+#include "net/tls.h"
 
 #define PROVIDER_MOST (256 * 1024)
+#define CA_MOST (4u << 20)
 
 static const char *cell_name(struct cli *cli, const json_t *p)
 {
@@ -66,24 +68,41 @@ static void make_ca_file_absolute(struct cli *cli, json_t *provider, const char 
     json_object_set_new(provider, key, json_string(arena_printf(cli->arena, "%s%s", folder, name)));
 }
 
+/* What the daemon would only find out at the first connection. */
+static bool check_ca_file(const char *path, struct fault *why)
+{
+    struct buf pem;
+    buf_init(&pem, CA_MOST);
+    bool is_read = file_read_whole(path, &pem, why);
+    struct tls_context *trusted = is_read ? tls_client_new(buf_bytes(&pem), why) : NULL;
+    bool is_good = trusted != NULL;
+    if (is_read && !is_good)
+        fault_wrap(why, "%s", path);
+    tls_context_free(trusted);
+    buf_fini(&pem);
+    return is_good || fault_wrap(why, "ca-file");
+}
+
 /* The object is checked here too, so that its mistakes are told with the file's name. */
 static json_t *read_provider(struct cli *cli, const char *file, const char **name, struct fault *why)
 {
     struct buf text;
     buf_init(&text, PROVIDER_MOST);
-    json_t *json = file_read_whole(file, &text, why) ? object_json_from_yaml(buf_bytes(&text), why) : NULL;
+    bool is_read = file_read_whole(file, &text, why);
+    json_t *json = is_read ? object_json_from_yaml(buf_bytes(&text), why) : NULL;
+    if (is_read && !json)
+        fault_wrap(why, "%s", file);
     buf_fini(&text);
     if (!json)
         return NULL;
     make_ca_file_absolute(cli, json, file);
     const struct provider *p = object_from_json(OBJECT_PROVIDER, json, cli->arena, why);
-    if (!p) {
-        json_decref(json);
+    json_decref(json);
+    if (!p || (p->ca_file[0] && !check_ca_file(p->ca_file, why))) {
         fault_wrap(why, "%s", file);
         return NULL;
     }
     *name = p->name;
-    json_decref(json);
     return object_to_json(OBJECT_PROVIDER, p);
 }
 
