@@ -17,8 +17,8 @@
 struct certificate {
     struct secret *pem; /* private key, then certificate: what the vault keeps */
     char *public_pem;
-    char sha256[65]; /* of the DER form, lower-case hexadecimal */
-    char expires[32];          /* RFC 3339 */
+    char sha256[65];  /* of the DER form, lower-case hexadecimal */
+    char expires[32]; /* RFC 3339 */
 };
 
 /* A new key with a self-signed certificate from `now_ms` on. Takes some tenths of a second. */

@@ -55,6 +55,11 @@ void documents_free(struct documents *d)
     free(d);
 }
 
+void documents_set_timeout(struct documents *d, uint32_t timeout_s)
+{
+    d->timeout_s = timeout_s;
+}
+
 static bool read_document(const struct document *doc, const struct http_answer *a, json_t **out, struct fault *why)
 {
     if (a->status == 0) {

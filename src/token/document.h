@@ -18,6 +18,7 @@ typedef void document_done_fn(void *ctx, const json_t *document, const struct fa
 
 struct documents *documents_new(struct loop *l, struct http *http /* lent */, uint32_t timeout_s);
 void documents_free(struct documents *d); /* takes NULL; askers are dropped. After the http is gone */
+void documents_set_timeout(struct documents *d, uint32_t timeout_s);
 /* `want_fresh`: the one that is kept did not do; fetch again unless that was done a moment ago. */
 void documents_get(struct documents *d, const char *url, struct bytes ca_pem, bool want_fresh, document_done_fn *done,
                    void *ctx);

@@ -110,28 +110,21 @@ static bool keep_refresh(struct grant *g, struct answer *a, struct fault *why)
 {
     bool is_rotated = a->refresh && !secret_equal(a->refresh, g->refresh);
     int64_t now_ms = loop_wall_ms(g->home->parts.loop);
-    struct fault problem = g->problem, bad = { 0 };
     bool needed_person = g->needs_person;
-    fault_clear(&g->problem);
-    g->needs_person = false;
-    g->used_ms = now_ms;
-    if (!is_rotated && !needed_person && now_ms - g->stored_used_ms < STORE_USED_EVERY_MS)
-        return true;
-    bool ok = grant_save(g, is_rotated ? a->refresh : g->refresh, &bad);
-    if (!ok && is_rotated) {
-        g->problem = problem;
-        g->needs_person = needed_person;
-        *why = bad;
-        why->kind = FAULT_LOCAL;
-        return fault_wrap(why, "the renewed sign-in of %s could not be stored, the old one is kept", g->name);
-    }
-    if (!ok)
-        log_warn("vault.write-failed", LOG_TEXT("record", g->name), LOG_FAULT(&bad));
+    struct fault bad = { 0 };
     if (is_rotated) {
-        secret_free(g->refresh);
-        g->refresh = a->refresh;
+        secret_free(g->unsaved);
+        g->unsaved = a->refresh;
         a->refresh = NULL;
     }
+    if (!grant_save_rotated(g, why))
+        return false;
+    g->used_ms = now_ms;
+    g->needs_person = false;
+    fault_clear(&g->problem);
+    bool is_due = needed_person || now_ms - g->stored_used_ms >= STORE_USED_EVERY_MS;
+    if (is_due && !grant_save(g, g->refresh, &bad))
+        log_warn("vault.write-failed", LOG_TEXT("record", g->name), LOG_FAULT(&bad));
     return true;
 }
 
@@ -155,8 +148,8 @@ static void flight_arrived(struct grant *g, struct answer *answer)
     flight_next(g);
 }
 
-/* While the request was under way the grant was signed in for anew or forgotten: its answer is nobody's any more. */
-static void flight_lost(struct grant *g)
+/* Its token is of no use: the grant was signed in for anew, was forgotten, or depends on settings that have changed meanwhile. */
+static void flight_in_vain(struct grant *g)
 {
     struct access *a = g->flying;
     g->flying = NULL;
@@ -169,20 +162,34 @@ static void flight_lost(struct grant *g)
     flight_next(g);
 }
 
+static bool is_of_other_sign_in(const struct grant *g)
+{
+    return g->sign_ins != g->flight_sign_ins;
+}
+
+static bool is_of_other_settings(const struct grant *g)
+{
+    return g->changes != g->flight_changes;
+}
+
 static void on_answer(void *ctx, const struct http_answer *http)
 {
     struct grant *g = ctx;
     struct answer answer;
     struct fault why = { 0 };
-    if (g->epoch != g->flight_epoch) {
-        flight_lost(g);
-        return;
-    }
-    bool ok = answer_read(http, &answer, &why) && accept_answer(g, &answer, &why);
-    if (ok)
+    bool ok = answer_read(http, &answer, &why);
+    if (is_of_other_sign_in(g)) {
+        flight_in_vain(g);
+    } else if (is_of_other_settings(g)) {
+        /* A rotated refresh token counts all the same: strict providers have ended the old one. */
+        if (ok && !keep_refresh(g, &answer, &why))
+            log_warn("token.failed", LOG_TEXT("mailbox", g->name), LOG_FAULT(&why));
+        flight_in_vain(g);
+    } else if (ok && accept_answer(g, &answer, &why)) {
         flight_arrived(g, &answer);
-    else
+    } else {
         flight_failed(g, &why);
+    }
     answer_fini(&answer);
 }
 
@@ -206,8 +213,8 @@ static void on_endpoints(void *ctx, const struct endpoints *e, const struct faul
     struct subject s;
     struct fault why = { 0 };
     struct form form;
-    if (g->epoch != g->flight_epoch) {
-        flight_lost(g);
+    if (is_of_other_sign_in(g) || is_of_other_settings(g)) {
+        flight_in_vain(g);
         return;
     }
     if (refused) {
@@ -215,7 +222,7 @@ static void on_endpoints(void *ctx, const struct endpoints *e, const struct faul
         return;
     }
     form_init(&form);
-    bool ok = subject_of_grant(g, &s, &why);
+    bool ok = grant_save_rotated(g, &why) && subject_of_grant(g, &s, &why);
     if (ok) {
         fill_form(g, &s, &form);
         ok = subject_sign_form(g->home, &s, e->token, &form, &why);
@@ -242,7 +249,8 @@ static void flight_next(struct grant *g)
     struct fault why = { 0 };
     a->is_wanted = false;
     g->flying = a;
-    g->flight_epoch = g->epoch;
+    g->flight_sign_ins = g->sign_ins;
+    g->flight_changes = g->changes;
     if (subject_of_grant(g, &s, &why))
         endpoints_get(g->home->documents, s.provider, s.registration->tenant, s.ca_pem, ENDPOINT_TOKEN, on_endpoints,
                       g);

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "doctor/finding.h"
 #include "token/scope.h"
 #include "token/tokens_private.h"
 
@@ -62,6 +63,7 @@ void grant_free(struct grant *g)
         free(a->permission);
     }
     secret_free(g->refresh);
+    secret_free(g->unsaved);
     free(g->user);
     free(g->scopes);
     free(g->name);
@@ -125,7 +127,24 @@ void grant_drop_access(struct grant *g)
     }
     g->failures = 0;
     g->not_before_ms = 0;
-    g->epoch++;
+    g->changes++;
+}
+
+void grant_drop_sign_in(struct grant *g)
+{
+    secret_free(g->refresh);
+    secret_free(g->unsaved);
+    g->refresh = g->unsaved = NULL;
+    g->needs_person = false;
+    fault_clear(&g->problem);
+    grant_drop_access(g);
+    g->sign_ins++;
+}
+
+bool grant_may_be_mended(const struct grant *g)
+{
+    const struct finding *f = finding_by_id(g->problem.id);
+    return g->needs_person && f && (f->who == FINDING_ADMIN || f->who == FINDING_POSTERN_ADMIN);
 }
 
 static json_t *grant_to_json(const struct grant *g, const struct secret *refresh, int64_t used_ms)
@@ -134,7 +153,7 @@ static json_t *grant_to_json(const struct grant *g, const struct secret *refresh
     json_t *json = json_pack("{s:s, s:s, s:I, s:I, s:s%}", "user", g->user, "scopes", g->scopes, "since",
                              (json_int_t)g->since_ms, "used", (json_int_t)used_ms, "refresh",
                              token.data ? (const char *)token.data : "", token.size);
-    if (g->problem.kind != FAULT_NONE)
+    if (g->needs_person)
         json_object_set_new(json, "problem",
                             json_pack("{s:i, s:s, s:s, s:I, s:b}", "kind", (int)g->problem.kind, "id", g->problem.id,
                                       "text", g->problem.text, "at", (json_int_t)g->problem_ms, "needs_person",
@@ -161,6 +180,20 @@ bool grant_save(struct grant *g, const struct secret *refresh, struct fault *why
     if (ok)
         g->stored_used_ms = used_ms;
     return ok;
+}
+
+bool grant_save_rotated(struct grant *g, struct fault *why)
+{
+    if (!g->unsaved)
+        return true;
+    if (!grant_save(g, g->unsaved, why)) {
+        why->kind = FAULT_LOCAL;
+        return fault_wrap(why, "the renewed sign-in of %s could not be stored, the old one is kept", g->name);
+    }
+    secret_free(g->refresh);
+    g->refresh = g->unsaved;
+    g->unsaved = NULL;
+    return true;
 }
 
 static void read_problem(struct grant *g, const json_t *json)
@@ -249,18 +282,15 @@ bool grant_store(struct tokens *t, const struct mailbox *m, const char *permissi
         free(next.scopes);
         return false;
     }
-    grant_drop_access(g);
+    grant_drop_sign_in(g);
     free(g->user);
     free(g->scopes);
     g->user = next.user;
     g->scopes = next.scopes;
-    secret_free(g->refresh);
     g->refresh = a->refresh;
     a->refresh = NULL;
     g->since_ms = g->used_ms = next.since_ms;
     g->stored_used_ms = next.stored_used_ms;
-    g->needs_person = false;
-    fault_clear(&g->problem);
     struct access *access = grant_access(g, permission);
     if (access) {
         access_take(g, access, a);

@@ -109,8 +109,9 @@ static bool check_signature(struct bytes jwt, struct bytes header, const json_t 
 static bool is_issuer(const char *expected, const char *issuer, const char *tid)
 {
     const char *hole = strstr(expected, "{tenantid}");
-    if (!hole)
-        return text_equal(expected, issuer);
+    if (!hole) /* Google may leave the scheme away, and says so */
+        return text_equal(expected, issuer) ||
+               (strncmp(expected, "https://", 8) == 0 && text_equal(expected + 8, issuer));
     size_t before = (size_t)(hole - expected), size = strlen(tid);
     if (size == 0 || strspn(tid, "0123456789abcdefABCDEF-") != size)
         return false;

@@ -91,6 +91,7 @@ void state_changed_of_grant(struct grant *g)
 
 void tokens_report(struct tokens *t)
 {
+    t->is_settled = true;
     directory_each(t->parts.directory, OBJECT_MAILBOX, report_each, &(struct each){ t, NULL, false });
 }
 
@@ -99,31 +100,36 @@ void state_forget(struct tokens *t, const char *address)
     free(map_remove(t->said, address));
 }
 
-/* What a refusal may have depended on has changed: try again at the next ask instead of after the pause. */
-static void give_another_chance(struct grant *g)
-{
-    grant_drop_access(g);
-}
-
 struct touched {
     struct tokens *t;
     enum object_kind kind;
     const char *key;
 };
 
+/* What a refusal depended on has changed: one try at once, for everybody who waits for it, instead of after the pause. */
+static void give_another_chance(struct grant *g, const struct subject *s)
+{
+    const char *permission = g->is_app ? s->provider->scope_app : s->provider->scope_smtp;
+    grant_drop_access(g);
+    if (!g->home->is_settled || !grant_may_be_mended(g) || !(g->refresh || g->is_app) || permission[0] == '\0')
+        return;
+    struct access *a = grant_access(g, permission);
+    if (a)
+        flight_want(g, a);
+}
+
 static bool touch_grant(void *ctx, const char *key, void *value)
 {
     const struct touched *change = ctx;
     struct grant *g = value;
-    const struct directory *d = change->t->parts.directory;
-    const struct mailbox *m = g->is_app ? NULL : directory_mailbox(d, g->name);
-    const char *registration = g->is_app ? g->name : m ? m->registration : "";
-    const struct registration *r = directory_registration(d, registration);
-    bool is_touched = (change->kind == OBJECT_REGISTRATION && text_equal_nocase(registration, change->key)) ||
-                      (change->kind == OBJECT_PROVIDER && r && text_equal_nocase(r->provider, change->key)) ||
+    struct subject s;
+    if (!subject_of_grant(g, &s, NULL))
+        return true;
+    bool is_touched = (change->kind == OBJECT_REGISTRATION && text_equal_nocase(s.registration->name, change->key)) ||
+                      (change->kind == OBJECT_PROVIDER && text_equal_nocase(s.provider->name, change->key)) ||
                       (change->kind == OBJECT_MAILBOX && !g->is_app && text_equal_nocase(g->name, change->key));
     if (is_touched)
-        give_another_chance(g);
+        give_another_chance(g, &s);
     return true;
 }
 
@@ -142,27 +148,9 @@ void tokens_object_changed(struct tokens *t, enum object_kind kind, const char *
         state_forget(t, key);
 }
 
-/* A secret may be just what was missing: one try at once, for everybody who waits for it. */
-static bool retry_registration(void *ctx, const char *key, void *value)
-{
-    const struct touched *change = ctx;
-    struct grant *g = value;
-    struct subject s;
-    struct fault why;
-    if (!subject_of_grant(g, &s, &why) || !text_equal_nocase(s.registration->name, change->key))
-        return true;
-    give_another_chance(g);
-    const char *permission = g->is_app ? s.provider->scope_app : s.provider->scope_smtp;
-    struct access *a = g->needs_person && (g->refresh || g->is_app) && permission[0] ? grant_access(g, permission)
-                                                                                     : NULL;
-    if (a)
-        flight_want(g, a);
-    return true;
-}
-
 void tokens_secret_changed(struct tokens *t, const char *registration)
 {
-    map_each(t->grants, retry_registration, &(struct touched){ t, OBJECT_REGISTRATION, registration });
+    map_each(t->grants, touch_grant, &(struct touched){ t, OBJECT_REGISTRATION, registration });
 }
 
 void tokens_password_changed(struct tokens *t, const char *mailbox)
@@ -180,13 +168,8 @@ bool tokens_forget(struct tokens *t, const char *mailbox, struct fault *why)
         !vault_remove(t->parts.vault, VAULT_MAILBOX_PASSWORD, mailbox, why))
         return false;
     map_remove(t->passwords, mailbox);
-    if (g) {
-        secret_free(g->refresh);
-        g->refresh = NULL;
-        g->needs_person = false;
-        fault_clear(&g->problem);
-        grant_drop_access(g);
-    }
+    if (g)
+        grant_drop_sign_in(g);
     const struct mailbox *m = directory_mailbox(t->parts.directory, mailbox);
     if (m)
         report(t, m, true);

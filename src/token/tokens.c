@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "doctor/finding.h"
 #include "token/scope.h"
 #include "token/tokens_private.h"
 
@@ -75,6 +74,7 @@ void tokens_free(struct tokens *t)
 void tokens_set(struct tokens *t, const struct tokens_settings *settings)
 {
     t->settings = *settings;
+    documents_set_timeout(t->documents, settings->timeout_s);
 }
 
 struct ask {
@@ -250,11 +250,9 @@ static bool tend_grant(void *ctx, const char *key, void *value)
     struct tokens *t = ctx;
     struct subject s;
     struct fault why = { 0 };
-    const struct finding *f = finding_by_id(g->problem.id);
     bool is_idle = g->refresh && !g->needs_person &&
                    loop_wall_ms(t->parts.loop) - g->used_ms >= t->settings.keep_alive_ms;
-    bool may_be_mended = g->needs_person && f && (f->who == FINDING_ADMIN || f->who == FINDING_POSTERN_ADMIN);
-    if (g->flying || !(is_idle || may_be_mended) || !is_allowed(g, &why) || !subject_of_grant(g, &s, &why))
+    if (g->flying || !(is_idle || grant_may_be_mended(g)) || !is_allowed(g, &why) || !subject_of_grant(g, &s, &why))
         return true;
     const char *permission = g->is_app ? s.provider->scope_app : s.provider->scope_smtp;
     struct access *a = permission[0] ? grant_access(g, permission) : NULL;

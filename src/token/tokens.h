@@ -62,7 +62,7 @@ void tokens_forget_asker(struct tokens *t, const void *ctx); /* its asks are dro
 
 /* An object of the directory has changed or gone: tokens that depend on it are dropped, refusals forgotten. */
 void tokens_object_changed(struct tokens *t, enum object_kind kind, const char *key);
-void tokens_report(struct tokens *t);
+void tokens_report(struct tokens *t); /* all objects have come */
 /* A secret was stored or replaced for this registration: what it made fail is tried anew. */
 void tokens_secret_changed(struct tokens *t, const char *registration);
 void tokens_password_changed(struct tokens *t, const char *mailbox);

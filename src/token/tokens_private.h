@@ -24,6 +24,7 @@ struct tokens {
     struct map *ca;        /* provider's ca-file -> PEM text (subject.c) */
     struct list authorizations;
     struct loop_timer hourly;
+    bool is_settled; /* all objects have come once */
     uint64_t serial;
 };
 
@@ -55,6 +56,7 @@ struct grant {
     char *name; /* mailbox address, or registration */
     bool is_app;
     struct secret *refresh;    /* NULL: nobody has signed in (or the app grant) */
+    struct secret *unsaved;    /* a newer one that could not be stored yet; never used before it is */
     char *user, *scopes;       /* who signed in, and what was granted; "" unknown */
     int64_t since_ms, used_ms; /* wall clock: signed in, last renewed */
     int64_t stored_used_ms;    /* `used` as it stands in the vault */
@@ -63,8 +65,10 @@ struct grant {
     int64_t problem_ms;
     struct access access[ACCESS_MAX];
     size_t access_count;
-    struct access *flying;        /* the one request under way is for this; NULL: none */
-    uint64_t epoch, flight_epoch; /* a flight from before a new sign-in must not overwrite it */
+    struct access *flying;              /* the one request under way is for this; NULL: none */
+    uint64_t sign_ins, flight_sign_ins; /* a flight from before a new sign-in must not overwrite it */
+    uint64_t changes,
+        flight_changes; /* one from before a change of settings renews the sign-in, but its token is not used */
     unsigned failures;
     int64_t not_before_ms; /* steady clock */
 };
@@ -90,7 +94,10 @@ struct grant *grant_find(struct tokens *t, bool is_app, const char *name);
 void grant_free(struct grant *g);
 /* Seals the grant with this refresh token and the present time as last use. */
 bool grant_save(struct grant *g, const struct secret *refresh, struct fault *why);
-void grant_drop_access(struct grant *g);                              /* tokens, and the memory of refusals */
+void grant_drop_access(struct grant *g);  /* settings have changed: tokens go, and the memory of refusals */
+void grant_drop_sign_in(struct grant *g); /* another one takes its place, or none: answers under way are nobody's */
+bool grant_save_rotated(struct grant *g, struct fault *why); /* `unsaved` becomes the refresh token once it is stored */
+bool grant_may_be_mended(const struct grant *g); /* it waits for a change of settings, not for a person to sign in */
 struct access *grant_access(struct grant *g, const char *permission); /* made if missing */
 /* A sign-in is complete: durable first, then in force. */
 bool grant_store(struct tokens *t, const struct mailbox *m, const char *permission, const char *user, struct answer *a,

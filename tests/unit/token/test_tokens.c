@@ -4,11 +4,14 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "world.h"
 
@@ -174,15 +177,32 @@ static void test_a_rotation_that_cannot_be_stored(void **unused)
         fake_answer(w.http, 200, "application/json", GOOD("lost", ROTATED));
         expect_refusal(&h, 1, FAULT_LOCAL, NULL);
         assert_true(h.why.retry_after_s > 0);
-        vault_on_step(w.vault, NULL, NULL);
-        assert_string_equal(world_stored_refresh(INFO), "r1");
+        assert_string_equal(world_stored_refresh(INFO), "r1"); /* after a crash here, the old one is there */
         loop_advance(w.loop, 60000);
         world_ask(&h, INFO, OBJECT_SMTP, 0);
-        assert_string_equal(fake_field(w.http, "refresh_token"), "r1"); /* the old one is still good */
-        fake_answer(w.http, 200, "application/json", GOOD("a2", ROTATED));
-        expect_token(&h, 2, "a2");
-        assert_string_equal(world_stored_refresh(INFO), "r2");
+        expect_refusal(&h, 2, FAULT_LOCAL, NULL);
+        assert_int_equal(w.http->count, 1); /* nothing is asked of the server while nothing can be stored */
+        vault_on_step(w.vault, NULL, NULL);
+        loop_advance(w.loop, 60000);
+        world_ask(&h, INFO, OBJECT_SMTP, 0);
+        assert_string_equal(world_stored_refresh(INFO), "r2"); /* it was not lost, and is stored before it is used */
+        assert_string_equal(fake_field(w.http, "refresh_token"), "r2");
+        fake_answer(w.http, 200, "application/json", GOOD("a2", ""));
+        expect_token(&h, 3, "a2");
     }
+}
+
+static void test_the_old_token_serves_after_a_crash(void **unused)
+{
+    struct heard h = { 0 };
+    int left = 0;
+    world_sign_in(INFO, "r1");
+    world_ask(&h, INFO, OBJECT_SMTP, 0);
+    vault_on_step(w.vault, fail_from, &left);
+    fake_answer(w.http, 200, "application/json", GOOD("lost", ROTATED));
+    world_restart();
+    world_ask(&h, INFO, OBJECT_SMTP, 0);
+    assert_string_equal(fake_field(w.http, "refresh_token"), "r1");
 }
 
 /* Reference 2.12, and everything that an outage may look like. */
@@ -504,6 +524,73 @@ static void test_a_changed_registration_drops_its_tokens(void **unused)
     assert_string_equal(fake_field(w.http, "client_id"), "other");
 }
 
+static void test_settings_that_change_under_way(void **unused)
+{
+    struct heard h = { 0 };
+    world_sign_in(INFO, "r1");
+    world_ask(&h, INFO, OBJECT_SMTP, 0);
+    world_object(OBJECT_REGISTRATION, "{\"name\":\"contoso\",\"provider\":\"microsoft365\",\"tenant\":\"" TENANT
+                                      "\",\"client_id\":\"other\",\"credential\":\"secret\"}");
+    fake_answer(w.http, 200, "application/json", GOOD("a1", ROTATED));
+    assert_string_equal(world_stored_refresh(INFO), "r2"); /* strict providers have ended r1 */
+    assert_int_equal(h.count, 0);
+    assert_string_equal(fake_field(w.http, "client_id"), "other"); /* asked again as it must be now */
+    assert_string_equal(fake_field(w.http, "refresh_token"), "r2");
+    fake_answer(w.http, 200, "application/json", GOOD("a2", ""));
+    expect_token(&h, 1, "a2");
+}
+
+static void test_settings_that_mend(void **unused)
+{
+    struct heard h = { 0 };
+    world_ask(&h, "app1@contoso.example", OBJECT_SMTP, 0);
+    fake_answer(w.http, 400, "application/json", REFUSED("unauthorized_client", 700016));
+    assert_true(w.said_needs_person);
+    world_object(OBJECT_REGISTRATION, "{\"name\":\"contoso\",\"provider\":\"microsoft365\",\"tenant\":\"" TENANT
+                                      "\",\"client_id\":\"right\",\"credential\":\"secret\"}");
+    assert_string_equal(fake_field(w.http, "client_id"), "right"); /* nobody has to ask: their mail is on hold */
+    fake_answer(w.http, 200, "application/json", "{\"access_token\":\"app\",\"expires_in\":3599}");
+    assert_false(w.said_needs_person);
+}
+
+/* Lines of the event file with this event's name. */
+static unsigned count_events(int fd, const char *event)
+{
+    static char text[65536];
+    unsigned count = 0;
+    log_flush();
+    ssize_t size = pread(fd, text, sizeof text - 1, 0);
+    text[size > 0 ? size : 0] = '\0';
+    for (const char *at = strstr(text, event); at; at = strstr(at + 1, event))
+        count++;
+    assert_null(strstr(text, "s3cret"));
+    return count;
+}
+
+static void test_expiry_is_said_in_time(void **unused)
+{
+    char path[] = "/tmp/test-events-XXXXXX";
+    int fd = mkostemp(path, O_APPEND | O_CLOEXEC);
+    log_to_events(dup(fd));
+    world_object(OBJECT_REGISTRATION,
+                 "{\"name\":\"public\",\"provider\":\"microsoft365\",\"tenant\":\"" TENANT
+                 "\",\"client_id\":\"c\",\"credential\":\"secret\",\"secret_expires\":\"2027-02-24\"}");
+    static const struct { /* the clock stands at 2027-01-15 08:00 */
+        int day;
+        unsigned said;
+    } days[] = { { 1, 0 },  { 9, 0 },  { 10, 1 }, { 24, 1 }, { 26, 2 },
+                 { 32, 2 }, { 33, 3 }, { 39, 4 }, { 41, 5 }, { 50, 5 } };
+    int day = 0;
+    for (size_t i = 0; i < sizeof days / sizeof days[0]; i++) {
+        loop_advance(w.loop, (days[i].day - day) * 24 * 3600 * 1000LL);
+        day = days[i].day;
+        assert_int_equal(count_events(fd, "secret.expiring"), days[i].said);
+    }
+    log_to_events(-1);
+    close(fd);
+    unlink(path);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
 
 int main(void)
@@ -516,6 +603,10 @@ int main(void)
         TEST(test_short_lived_tokens),
         TEST(test_rotation_is_durable_before_use),
         TEST(test_a_rotation_that_cannot_be_stored),
+        TEST(test_the_old_token_serves_after_a_crash),
+        TEST(test_settings_that_change_under_way),
+        TEST(test_settings_that_mend),
+        TEST(test_expiry_is_said_in_time),
         TEST(test_sorting_of_refusals),
         TEST(test_retry_after_is_honoured),
         TEST(test_backoff_grows_to_minutes),

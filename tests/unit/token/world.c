@@ -55,6 +55,7 @@ static void open_all(void)
     struct tokens_settings settings = { 600000, 7 * 24 * 3600 * 1000LL, 30 };
     w.tokens = tokens_new(&parts, &settings, &why);
     assert_non_null(w.tokens);
+    tokens_report(w.tokens);
 }
 
 static void close_all(void)
