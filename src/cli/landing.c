@@ -92,11 +92,11 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
     if (strcmp(method, "GET") != 0 || !is_ours || !*kept || l->is_done)
         return send_page(c, MHD_HTTP_NOT_FOUND, "Nothing here", "This page only waits for the end of a sign-in.");
     char *address = mem_printf("http://localhost:%u%s", l->port, (const char *)*kept);
-    bool is_good = l->on_redirect(l->ctx, address, text, sizeof text);
+    enum landing_verdict verdict = l->on_redirect(l->ctx, address, text, sizeof text);
     secret_wipe(address, strlen(address));
     free(address);
-    l->is_done = true;
-    if (is_good)
+    l->is_done = verdict != LANDING_STRANGER;
+    if (verdict == LANDING_GOOD)
         return send_page(c, MHD_HTTP_OK, "Signed in", "Postern can send by this mailbox now. You may close this page.");
     return send_page(c, MHD_HTTP_OK, "That did not work", text);
 }

@@ -11,9 +11,11 @@
 
 struct landing;
 
-/* Hands over the whole address the browser was sent to (lent). Returns true when all is well; then `text` is not used, otherwise
- * it fills in what went wrong, for the page. */
-typedef bool landing_fn(void *ctx, const char *address, char *text, unsigned text_size);
+/* LANDING_STRANGER: the address belongs to no sign-in of ours (any page in the browser can call this port): go on waiting. */
+enum landing_verdict { LANDING_GOOD, LANDING_REFUSED, LANDING_STRANGER };
+
+/* Hands over the whole address the browser was sent to (lent). If it is not good, `text` becomes what went wrong, for the page. */
+typedef enum landing_verdict landing_fn(void *ctx, const char *address, char *text, unsigned text_size);
 
 struct landing *landing_open(landing_fn *on_redirect, void *ctx, struct fault *why);
 uint16_t landing_port(const struct landing *l);

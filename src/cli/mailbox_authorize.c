@@ -83,12 +83,15 @@ static void say_done(const struct sign_in *s, const json_t *finish)
         fprintf(stderr, "%s is signed in as %s.\n", cli_operand(s->cli, 0), show_member(s->cli, finish, "user"));
 }
 
-static int finish(struct sign_in *s, const struct secret *redirected, struct api_reply *reply)
+static bool call_finish(struct sign_in *s, const struct secret *redirected, struct api_reply *reply, struct fault *why)
 {
-    struct fault why = { 0 };
     const char *path = arena_printf(s->cli->arena, "/authorizations/%s/finish", s->id);
-    bool is_reached = api_call_secret(s->api, "POST", path, "redirected", redirected, reply, &why);
-    int status = show_outcome(s->cli, is_reached, reply, &why);
+    return api_call_secret(s->api, "POST", path, "redirected", redirected, reply, why);
+}
+
+static int end(struct sign_in *s, bool is_reached, const struct api_reply *reply, const struct fault *why)
+{
+    int status = show_outcome(s->cli, is_reached, reply, why);
     if (status == CLI_DONE)
         say_done(s, reply->json);
     return status;
@@ -117,7 +120,8 @@ static int finish_pasted(struct sign_in *s)
     struct secret *redirected = secret_input_line(&why);
     if (!redirected)
         return show_fault(s->cli, &why);
-    int status = finish(s, redirected, &reply);
+    bool is_reached = call_finish(s, redirected, &reply, &why);
+    int status = end(s, is_reached, &reply, &why);
     api_reply_fini(&reply);
     secret_free(redirected);
     return status;
@@ -125,21 +129,25 @@ static int finish_pasted(struct sign_in *s)
 
 /* ---- localhost ---- */
 
-static bool on_redirect(void *ctx, const char *address, char *text, unsigned text_size)
+static enum landing_verdict on_redirect(void *ctx, const char *address, char *text, unsigned text_size)
 {
     struct sign_in *s = ctx;
     struct api_reply reply = { 0 };
+    struct fault why = { 0 };
     struct secret *redirected = secret_new(address, strlen(address));
-    s->status = finish(s, redirected, &reply);
+    bool is_reached = call_finish(s, redirected, &reply, &why);
     secret_free(redirected);
     const json_t *finding = json_array_get(json_object_get(reply.json, "findings"), 0);
-    const char *seen = show_member(s->cli, reply.json, "detail"), *cause = show_member(s->cli, finding, "cause");
+    const char *detail = show_member(s->cli, reply.json, "detail"), *cause = show_member(s->cli, finding, "cause");
+    bool is_stranger = is_reached && strcmp(show_member(s->cli, finding, "id"), "grant.state") == 0;
     snprintf(text, text_size, "%s",
-             *cause  ? cause
-             : *seen ? seen
-                     : "The terminal that started this sign-in says more.");
+             *cause    ? cause
+             : *detail ? detail
+                       : "The terminal that started this sign-in says more.");
+    if (!is_stranger)
+        s->status = end(s, is_reached, &reply, &why);
     api_reply_fini(&reply);
-    return s->status == CLI_DONE;
+    return is_stranger ? LANDING_STRANGER : s->status == CLI_DONE ? LANDING_GOOD : LANDING_REFUSED;
 }
 
 static int wait_on_page(struct sign_in *s, struct landing *landing)
