@@ -228,7 +228,8 @@ struct resolve_query *resolve_start(struct resolver *r, const char *host, uint16
     list_append(&r->queries, &q->node);
     snprintf(service, sizeof service, "%u", (unsigned)port);
     hints.ai_flags = ARES_AI_NUMERICSERV;
-    ares_getaddrinfo(r->channel, host, service, &hints, on_answer, q);
+    /* c-ares takes "0" for a service it doesn't know. */
+    ares_getaddrinfo(r->channel, host, port ? service : NULL, &hints, on_answer, q);
     if (!q->is_answered && !loop_timer_is_running(&r->tick))
         loop_timer_start(&r->tick, TICK_MS);
     return q;
