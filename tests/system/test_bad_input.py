@@ -102,7 +102,7 @@ def test_tls_spoken_to_a_plain_port(wire):
     with socket.create_connection(("127.0.0.1", wire.tenant.gateway.port), 10) as raw:
         with pytest.raises((ssl.SSLError, OSError)):
             context.wrap_socket(raw, server_hostname="localhost")
-    wire.tenant.gateway.wait_event("session.noticed")
+    wire.tenant.gateway.wait_event("session.tls-on-plain")
 
 
 def test_a_client_that_dribbles_gets_its_turn(wire):

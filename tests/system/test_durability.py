@@ -65,7 +65,7 @@ def test_a_killed_role_loses_nothing(tenant, role):
         before = {r["pid"] for r in tenant.gateway.roles(role)}
         os.kill(before.copy().pop(), signal.SIGKILL)
         if role != "admin":
-            until(lambda: {r["pid"] for r in tenant.gateway.roles(role) if r["state"] == "ready"} - before, f"a new {role}")
+            until(lambda: {r["pid"] for r in tenant.gateway.roles(role) if r["state"] == "running"} - before, f"a new {role}")
     load.finish()
     assert len(load.acknowledged) == SESSIONS * EACH
     until(lambda: load.acknowledged <= subjects(tenant), "every acknowledged message's delivery", 120)
