@@ -2,6 +2,7 @@
 #include "net/resolve.h"
 
 #include <ares.h>
+#include <arpa/inet.h>
 #include <assert.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -184,6 +185,28 @@ static void keep_addresses(struct resolve_query *q, const struct ares_addrinfo *
     }
 }
 
+/* An address is nobody's to look up; c-ares of this age would ask the name server for it all the same. */
+static bool keep_literal(struct resolve_query *q, uint16_t port)
+{
+    struct net_addr *a = &q->addrs[0];
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&a->storage;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&a->storage;
+    if (inet_pton(AF_INET, q->host, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(port);
+        a->size = sizeof *v4;
+    } else if (inet_pton(AF_INET6, q->host, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons(port);
+        a->size = sizeof *v6;
+    } else {
+        return false;
+    }
+    q->count = 1;
+    q->is_answered = true;
+    return true;
+}
+
 static const char *failure_text(int status)
 {
     switch (status) {
@@ -226,6 +249,10 @@ struct resolve_query *resolve_start(struct resolver *r, const char *host, uint16
     q->host = mem_strdup(host);
     loop_deferred_init(&q->deliver, deliver, q);
     list_append(&r->queries, &q->node);
+    if (keep_literal(q, port)) {
+        loop_defer(r->loop, &q->deliver);
+        return q;
+    }
     snprintf(service, sizeof service, "%u", (unsigned)port);
     hints.ai_flags = ARES_AI_NUMERICSERV;
     /* c-ares takes "0" for a service it doesn't know. */

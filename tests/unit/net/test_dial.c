@@ -144,6 +144,32 @@ static void a_name_is_looked_up(void **state)
     close_scene(&s);
 }
 
+static void on_literal(void *ctx, const struct net_addr *addrs, size_t count, const struct fault *why)
+{
+    struct net_addr *found = ctx;
+    assert_int_equal(count, 1);
+    *found = addrs[0];
+}
+
+/* In the same turn, so no name server can have been asked. */
+static void an_address_is_not_looked_up(void **state)
+{
+    static const char *const hosts[] = { "127.0.0.1", "::1", "192.0.2.7" };
+    static const char *const texts[] = { "127.0.0.1:25", "[::1]:25", "192.0.2.7:25" };
+    struct scene s;
+    open_scene(&s);
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        struct net_addr found = { .size = 0 };
+        char text[NET_ADDR_TEXT_SIZE];
+        resolve_start(s.resolver, hosts[i], 25, on_literal, &found);
+        assert_int_equal(found.size, 0);
+        loop_turn(s.loop, 0);
+        net_addr_text(&found, text, sizeof text);
+        assert_string_equal(text, texts[i]);
+    }
+    close_scene(&s);
+}
+
 static void implicit_tls_carries_bytes(void **state)
 {
     static const char *const hosts[] = { "127.0.0.1", "localhost" };
@@ -405,6 +431,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_text_arrives),
         cmocka_unit_test(a_name_is_looked_up),
+        cmocka_unit_test(an_address_is_not_looked_up),
         cmocka_unit_test(implicit_tls_carries_bytes),
         cmocka_unit_test(tls_input_waits_while_its_owner_pauses),
         cmocka_unit_test(tls_input_that_was_read_ahead_is_not_forgotten),
