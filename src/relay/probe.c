@@ -21,6 +21,7 @@ struct probe {
     struct resolve_query *query;
     uint64_t tag;
     const char *mailbox, *to, *tenant, *client_id, *object_id, *host;
+    uint16_t port;
     bool wants_send, is_started, is_over;
     int64_t step_ms; /* when the running step began */
     json_t *steps;   /* array */
@@ -362,6 +363,7 @@ static struct probe *probe_new(struct relay *r, const struct mailbox *m, const j
     p->tenant = arena_strdup(p->life, reg ? reg->tenant : "");
     p->client_id = arena_strdup(p->life, reg ? reg->client_id : "");
     p->host = arena_strdup(p->life, server.host);
+    p->port = (uint16_t)server.port;
     p->outlet = outlet_of(r, p->mailbox);
     p->wants_send = !json_is_false(json_object_get(asked, "send"));
     p->step_ms = loop_now_ms(r->loop);
@@ -387,10 +389,10 @@ void probe_start(struct relay *r, const struct admin_ask *ask)
         refuse(r, ask->tag, 404, "there is no such mailbox", "mailbox.unknown", address);
     } else {
         struct probe *p = probe_new(r, m, asked, ask->tag);
-        if (*p->host == '\0')
+        if (*p->host == '\0' || p->port == 0)
             dial(p); /* says what is missing */
         else
-            p->query = resolve_start(r->resolver, p->host, 0, on_resolved, p);
+            p->query = resolve_start(r->resolver, p->host, p->port, on_resolved, p);
     }
     json_decref(asked);
 }

@@ -25,6 +25,7 @@ static void let_go(struct upstream *u)
 
 static void bury(struct upstream *u)
 {
+    loop_undefer(&u->turn);
     conn_free(u->conn);
     smtp_client_free(u->client);
     tls_context_free(u->tls);
@@ -75,14 +76,16 @@ static void on_turn(void *ctx)
 {
     struct upstream *u = ctx;
 
-    if (u->state != UPSTREAM_OVER && u->wants_redial) {
+    if (u->state == UPSTREAM_OVER) {
+        bury(u);
+    } else if (u->state == UPSTREAM_LEAVING) {
+        conn_finish(u->conn, GOODBYE_MS);
+    } else if (u->wants_redial) {
         u->wants_redial = false;
         upstream_connect(u);
-    } else if (u->state != UPSTREAM_OVER) {
-        fail_unread(u);
+    } else {
+        fail_unread(u); /* which comes here once more, to be buried */
     }
-    if (u->state == UPSTREAM_OVER)
-        bury(u);
 }
 
 /* -- connection -- */
@@ -185,7 +188,7 @@ void upstream_connect(struct upstream *u)
 
 static void write_out(struct upstream *u, struct bytes out)
 {
-    if (u->state == UPSTREAM_OVER || u->is_unread || conn_write(u->conn, out))
+    if (u->state == UPSTREAM_OVER || u->is_unread || conn_write(u->conn, out) || u->state == UPSTREAM_LEAVING)
         return;
     u->is_unread = true;
     loop_defer(u->relay->loop, &u->turn);
@@ -471,7 +474,8 @@ void upstream_release(struct upstream *u)
     loop_timer_start(&u->timer, KEEP_MS);
 }
 
-/* The connection finishes by itself: what it still has to say is QUIT, and nobody waits for the answer. */
+/* What is still to be said is QUIT, and nobody waits for the answer. Inside its own callbacks the client speaks only when they
+ * return, so the connection is finished at the end of the turn. */
 void upstream_quit(struct upstream *u)
 {
     if (u->state == UPSTREAM_OVER)
@@ -482,8 +486,7 @@ void upstream_quit(struct upstream *u)
     loop_timer_stop(&u->timer);
     u->state = UPSTREAM_LEAVING;
     smtp_client_quit(u->client);
-    if (u->state == UPSTREAM_LEAVING)
-        conn_finish(u->conn, GOODBYE_MS);
+    loop_defer(u->relay->loop, &u->turn);
 }
 
 void upstream_drop(struct upstream *u)
