@@ -247,7 +247,8 @@ void fixture_until_done(struct fixture *f, unsigned count)
             usleep(50);
     }
     if (f->done_count < count)
-        fail_msg("no outcome; heard:\n%s\nsurprise: %s", f->server ? script_server_heard(f->server) : "",
+        fail_msg("no outcome; %u connections; heard:\n%s\nsurprise: %s",
+                 f->server ? script_server_connections(f->server) : 0, f->server ? script_server_heard(f->server) : "",
                  f->server && script_server_surprise(f->server) ? script_server_surprise(f->server) : "none");
     turn(f);
 }
