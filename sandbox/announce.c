@@ -54,7 +54,7 @@ static const char *kind_of(const struct client *c)
     return c->redirects[0].platform == CLIENT_WEB ? "web" : "public";
 }
 
-static json_t *client_json(const struct client *c)
+static json_t *client_json(const struct sandbox *sb, const struct client *c)
 {
     json_t *redirects = json_array();
     for (size_t i = 0; i < TENANT_NAMES_MAX && c->redirects[i].uri != NULL; i++)
@@ -65,6 +65,7 @@ static json_t *client_json(const struct client *c)
                              "client_id", c->client_id, "secret", c->secret, "secret_id", c->secret_id,
                              "allows_public_flows", c->allows_public_flows, "redirect_uris", redirects, "roles",
                              texts_json(c->roles), "mailboxes", texts_json(c->mailboxes));
+    json_object_set_new(json, "certificates", entra_certificates_json(sb->certificates, c->client_id));
     if (c->object_id != NULL) {
         json_object_set_new(json, "object_id", json_string(c->object_id));
         json_object_set_new(json, "app_object_id", json_string(c->app_object_id));
@@ -76,7 +77,7 @@ json_t *announce_state(const struct sandbox *sb)
 {
     json_t *registrations = json_array();
     for (size_t i = 0; i < clients_count; i++)
-        json_array_append_new(registrations, client_json(&clients[i]));
+        json_array_append_new(registrations, client_json(sb, &clients[i]));
     json_t *json = json_pack("{s:s, s:i, s:s, s:s, s:s, s:{s:s, s:i, s:s}, s:{s:s, s:i, s:s}}", "dir", sb->dir, "pid",
                              (int)getpid(), "https", sb->https_url, "web", sb->web_url, "ca_file", sb->ca.ca_file,
                              "smtp", "host", "localhost", "port", (int)sb->smtp_port, "tls", "starttls", "google_smtp",

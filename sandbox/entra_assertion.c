@@ -1,76 +1,12 @@
 /* Client assertions (reference 2.8; RFC 7523): signed by an uploaded certificate, about the client itself, for here and now. */
-#include <openssl/pem.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/text.h"
 #include "sandbox/entra_private.h"
 
-#define CERTIFICATES_MAX 32
 #define SKEW_MS (5 * 60 * 1000)
 #define LIFE_MAX_MS (24 * 60 * 60 * 1000)
-
-struct certificate {
-    char client_id[64];
-    X509 *x509;
-};
-
-static struct certificate certificates[CERTIFICATES_MAX];
-static size_t certificates_count;
-
-bool entra_certificate_add(const char *client_id, const char *pem, struct fault *why)
-{
-    if (client_find(client_id) == NULL)
-        return fault_set(why, FAULT_REJECT, "", "there is no registration with client id \"%.60s\"", client_id);
-    if (certificates_count == CERTIFICATES_MAX)
-        return fault_set(why, FAULT_REJECT, "", "%d certificates are uploaded; take some away first", CERTIFICATES_MAX);
-    BIO *bio = BIO_new_mem_buf(pem, -1);
-    X509 *x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    BIO_free(bio);
-    if (x509 == NULL)
-        return fault_set(why, FAULT_REJECT, "", "that is no certificate in PEM form (-----BEGIN CERTIFICATE-----)");
-    struct certificate *slot = &certificates[certificates_count++];
-    snprintf(slot->client_id, sizeof slot->client_id, "%s", client_id);
-    slot->x509 = x509;
-    return true;
-}
-
-void entra_certificates_forget(const char *client_id)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < certificates_count; i++) {
-        if (client_id == NULL || strcasecmp(certificates[i].client_id, client_id) == 0)
-            X509_free(certificates[i].x509);
-        else
-            certificates[kept++] = certificates[i];
-    }
-    certificates_count = kept;
-}
-
-json_t *entra_certificates_json(const char *client_id)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < certificates_count; i++) {
-        char thumbprint[64];
-        entra_thumbprint(certificates[i].x509, true, thumbprint);
-        if (strcasecmp(certificates[i].client_id, client_id) == 0)
-            json_array_append_new(list, json_string(thumbprint));
-    }
-    return list;
-}
-
-static X509 *find_certificate(const char *client_id, const char *thumbprint, bool is_sha256)
-{
-    size_t size = strcspn(thumbprint, "="); /* some clients leave the padding */
-    for (size_t i = 0; i < certificates_count; i++) {
-        char own[64];
-        entra_thumbprint(certificates[i].x509, is_sha256, own);
-        if (strcasecmp(certificates[i].client_id, client_id) == 0 && strlen(own) == size &&
-            strncmp(own, thumbprint, size) == 0)
-            return certificates[i].x509;
-    }
-    return NULL;
-}
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -86,7 +22,7 @@ static bool check_signature(struct entra_call *c, const struct client *client, c
     if (strcmp(alg, "PS256") != 0 && strcmp(alg, "RS256") != 0)
         return entra_refuse(&c->refusal, 700027, "Unsupported asymmetric signing algorithm", thumbprint,
                             client->client_id);
-    X509 *x509 = find_certificate(client->client_id, thumbprint, *sha256 != 0);
+    X509 *x509 = entra_certificates_find(c->sandbox->certificates, client->client_id, thumbprint, *sha256 != 0);
     if (x509 == NULL && switches_is(c->sandbox->switches, SWITCH_CERTIFICATE_AUTO, "on"))
         return true;
     if (x509 == NULL)

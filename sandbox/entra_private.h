@@ -39,9 +39,6 @@ bool entra_client_login(struct entra_call *c, const struct client *client, bool 
 bool entra_client_is_in_authority(struct entra_call *c, const struct client *client);
 /* entra_assertion.c */
 bool entra_assertion_check(struct entra_call *c, const struct client *client, const char *assertion);
-bool entra_certificate_add(const char *client_id, const char *pem, struct fault *why);
-void entra_certificates_forget(const char *client_id); /* NULL: all */
-json_t *entra_certificates_json(const char *client_id);
 
 /* entra_user.c: may this user sign in, here, with this client? */
 bool entra_user_may(struct entra_call *c, const struct client *client, const struct user *user);

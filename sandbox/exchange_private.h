@@ -135,7 +135,8 @@ bool exchange_injected(struct exchange_session *s, const char *step, struct byte
 
 /* exchange_session.c */
 void exchange_session_new(struct exchange_server *x, int fd, const struct net_addr *peer);
-void exchange_session_end(struct exchange_session *s); /* closes at once */
+void exchange_session_end(struct exchange_session *s);  /* closes at once; freed at the end of the turn */
+void exchange_session_free(struct exchange_session *s); /* of an ended one, now */
 
 /* exchange_auth.c */
 void exchange_on_auth(struct exchange_session *s, struct bytes args);

@@ -5,6 +5,7 @@
 #include "loop/loop.h"
 #include "sandbox/activity.h"
 #include "sandbox/ca.h"
+#include "sandbox/entra_certificate.h"
 #include "sandbox/entra_jwt.h"
 #include "sandbox/grants.h"
 #include "sandbox/mailstore.h"
@@ -21,6 +22,7 @@ struct sandbox {
     struct sandbox_ca ca;
     struct switches *switches;
     struct entra_keyring *keyring;
+    struct entra_certificates *certificates;
     struct grants *grants;
     struct activity *activity;
     struct mailstore *mail;
