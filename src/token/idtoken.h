@@ -1,6 +1,6 @@
 /* token/idtoken.h - who signed in: an id_token believed only after every check (OpenID Connect Core 3.1.3.7).
  *
- * RS256 only, by a key of the provider's JWKS; issuer (with {tenantid} replaced by the token's tid), audience, nonce and times with
+ * RS256 only, by an RSA key of 2048 to 8192 bits in the provider's JWKS; issuer (with {tenantid} replaced by the token's tid), audience, nonce and times with
  * five minutes of skew. */
 #ifndef TOKEN_IDTOKEN_H
 #define TOKEN_IDTOKEN_H
@@ -24,7 +24,7 @@ struct idtoken_claims { /* texts are "" when absent, and live in the arena */
 };
 
 /* Fault "grant.id-token". `is_key_unknown` tells that the JWKS has no such kid: worth one fresh JWKS and a second try. */
-bool idtoken_verify(struct bytes jwt, const json_t *jwks, const struct idtoken_expected *expected, struct arena *arena,
+bool idtoken_verify(struct bytes text, const json_t *jwks, const struct idtoken_expected *expected, struct arena *arena,
                     struct idtoken_claims *claims, bool *is_key_unknown, struct fault *why);
 /* The first name that there is, for people; "" if none. */
 const char *idtoken_user(const struct idtoken_claims *c);

@@ -1,7 +1,6 @@
 /* token/tokens.c - asks: from what is at hand, from the back-off, or by joining a flight. */
 #include "token/tokens.h"
 
-#include <cjose/util.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -282,20 +281,7 @@ static void wiping_free(void *p)
     free(p);
 }
 
-static void *wiping_resize(void *p, size_t size)
-{
-    void *next = malloc(size);
-    size_t old = p ? malloc_usable_size(p) : 0;
-    if (next && p)
-        memcpy(next, p, old < size ? old : size);
-    if (next || size == 0)
-        wiping_free(p);
-    return next;
-}
-
 void tokens_wipe_json(void)
 {
-    /* Sets jansson's, too. */
-    cjose_set_alloc_funcs(wiping_alloc, wiping_resize, wiping_free);
     json_set_alloc_funcs(wiping_alloc, wiping_free);
 }

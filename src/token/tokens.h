@@ -71,7 +71,7 @@ bool tokens_forget(struct tokens *t, const char *mailbox, struct fault *why); /*
 /* {"state","user","since","access_expires","refresh_used","last_error","scopes","findings"}; given. */
 json_t *tokens_grant_json(struct tokens *t, const char *mailbox);
 
-/* jansson and cjose from here on wipe what they free: for a process that parses secrets as JSON. Before anything uses either. */
+/* jansson from here on wipes what it frees: for a process that parses secrets as JSON. Before anything uses it. */
 void tokens_wipe_json(void);
 
 #endif
