@@ -56,6 +56,8 @@ static void open_all(void)
     w.tokens = tokens_new(&parts, &settings, &why);
     assert_non_null(w.tokens);
     tokens_report(w.tokens);
+    w.said_needs_person = false; /* of whichever mailbox came last */
+    w.said_count = 0;
 }
 
 static void close_all(void)
