@@ -194,10 +194,8 @@ struct listing {
     struct queue *q;
     const char *state;
     json_t *items;
-    size_t limit, scanned, size;
+    size_t limit, size;
     struct arena *arena;
-    uint64_t last;
-    bool is_more;
 };
 
 static bool is_known_state(const char *state)
@@ -223,11 +221,8 @@ static void list_message(struct listing *l, const struct store_message *m)
 static bool list_one(void *ctx, const struct store_message *m)
 {
     struct listing *l = ctx;
-    if (json_array_size(l->items) == l->limit || l->size > RECIPIENTS_SIZE || ++l->scanned > LIST_SCANNED) {
-        l->is_more = true;
+    if (json_array_size(l->items) == l->limit || l->size > RECIPIENTS_SIZE)
         return false;
-    }
-    l->last = m->id;
     if (!l->state[0] || strcmp(l->state, state_name(l->q, m)) == 0)
         list_message(l, m);
     return true;
@@ -242,7 +237,8 @@ static bool read_filter(struct ask *a, struct store_filter *f, struct listing *l
     *f = (struct store_filter){ .mailbox = ask_text(a, "mailbox"),
                                 .sender = ask_text(a, "sender"),
                                 .recipient = ask_text(a, "recipient"),
-                                .state = -1 };
+                                .state = -1,
+                                .scan_max = LIST_SCANNED };
     a->status = 400;
     if (!is_known_state(l->state))
         return fault_set(why, FAULT_REJECT, "api.state", "there is no state \"%s\"", l->state);
@@ -262,14 +258,14 @@ bool ask_message_list(struct ask *a, struct fault *why)
 {
     struct store_filter filter;
     struct listing l = { .q = a->q };
+    uint64_t next;
     if (!read_filter(a, &filter, &l, why))
         return false;
     l.items = json_array();
     l.arena = arena_new();
-    bool ok = store_message_each(a->q->store, &filter, list_one, &l, why);
+    bool ok = store_message_each(a->q->store, &filter, list_one, &l, &next, why);
     arena_free(l.arena);
-    a->out = json_pack("{s:o, s:o}", "items", l.items, "next",
-                       l.is_more ? json_string(queue_id(l.last).text) : json_null());
+    a->out = json_pack("{s:o, s:o}", "items", l.items, "next", next ? json_string(queue_id(next).text) : json_null());
     return ok;
 }
 

@@ -149,6 +149,11 @@ bool store_open_each(struct store *s, store_open_fn *each, void *ctx, struct fau
     return row == SQLITE_ROW_NONE;
 }
 
+/* The filter as it is compared: lower case. */
+struct needles {
+    char mailbox[1024], sender[1024], recipient[1024];
+};
+
 static void lower(const char *text, char *out, size_t size)
 {
     size_t i = 0;
@@ -157,31 +162,54 @@ static void lower(const char *text, char *out, size_t size)
     out[i] = '\0';
 }
 
-bool store_message_each(struct store *s, const struct store_filter *filter, store_message_fn *each, void *ctx,
-                        struct fault *why)
+static bool holds(const char *text, const char *needle)
 {
-    char mailbox[512], sender[512], recipient[512];
-    lower(filter->mailbox, mailbox, sizeof mailbox);
-    lower(filter->sender, sender, sizeof sender);
-    lower(filter->recipient, recipient, sizeof recipient);
+    char lowered[1024];
+    if (!*needle)
+        return true;
+    lower(text, lowered, sizeof lowered);
+    return strstr(lowered, needle) != NULL;
+}
+
+static bool has_recipient(struct store *s, uint64_t id, const char *needle)
+{
+    int64_t found = 0;
+    return !*needle ||
+           (sqlite_number(s, SQL_RECIPIENT_LIKE, VALUES(NUMBER(id), TEXT(needle)), 0, &found, NULL) && found);
+}
+
+static bool matches(struct store *s, const struct store_message *m, const struct store_filter *f,
+                    const struct needles *n)
+{
+    return (f->state < 0 || (int)m->state == f->state) && (!*n->mailbox || strcmp(m->mailbox, n->mailbox) == 0) &&
+           holds(m->sender, n->sender) && has_recipient(s, m->id, n->recipient);
+}
+
+/* What SQL would filter it would also search without an end; here the looking is counted. */
+bool store_message_each(struct store *s, const struct store_filter *filter, store_message_fn *each, void *ctx,
+                        uint64_t *stopped_at, struct fault *why)
+{
+    struct needles n;
+    lower(filter->mailbox, n.mailbox, sizeof n.mailbox);
+    lower(filter->sender, n.sender, sizeof n.sender);
+    lower(filter->recipient, n.recipient, sizeof n.recipient);
     int64_t before = filter->before ? (int64_t)filter->before : INT64_MAX;
-    int state = filter->only_open ? STORE_OPEN : filter->state;
-    sqlite3_stmt *q = sqlite_query(
-        s, *recipient ? SQL_MESSAGE_LIST_TO : SQL_MESSAGE_LIST,
-        *recipient
-            ? VALUES(NUMBER(before), NUMBER(filter->since), TEXT(mailbox), TEXT(sender), NUMBER(state), TEXT(recipient))
-            : VALUES(NUMBER(before), NUMBER(filter->since), TEXT(mailbox), TEXT(sender), NUMBER(state)),
-        why);
-    if (!q)
-        return false;
-    struct store_message m;
-    enum sqlite_row row;
-    while ((row = sqlite_next(s, q, why)) == SQLITE_ROW_THERE) {
+    int64_t oldest = filter->since > 0 && filter->since < INT64_MAX >> 20 ? filter->since << 20 : 0;
+    sqlite3_stmt *q = sqlite_query(s, filter->only_open ? SQL_MESSAGE_LIST_OPEN : SQL_MESSAGE_LIST,
+                                   VALUES(NUMBER(before), NUMBER(oldest)), why);
+    struct store_message m = { .id = filter->before };
+    enum sqlite_row row = SQLITE_ROW_FAULT;
+    *stopped_at = 0;
+    for (size_t scanned = 0; q && (row = sqlite_next(s, q, why)) == SQLITE_ROW_THERE; scanned++) {
+        uint64_t last = m.id;
         read_message(q, &m);
-        if (!each(ctx, &m))
+        if (scanned == filter->scan_max || (matches(s, &m, filter, &n) && !each(ctx, &m))) {
+            *stopped_at = last;
             break;
+        }
     }
-    sqlite_end(q);
+    if (q)
+        sqlite_end(q);
     return row != SQLITE_ROW_FAULT;
 }
 

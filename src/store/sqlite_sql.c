@@ -4,10 +4,6 @@
 #define MESSAGE_COLUMNS \
     "m.id, b.address, m.state, m.flags, m.accepted, m.expires, m.next_attempt, m.finished, m.attempts, m.size, m.ret," \
     " m.app, m.sender, m.peer, m.session, m.envid FROM messages m JOIN mailboxes b ON b.id = m.mailbox"
-#define MESSAGE_FILTER \
-    " WHERE m.id < ?1 AND m.accepted >= ?2 AND (?3 = '' OR b.address = ?3) AND (?4 = '' OR instr(lower(m.sender), " \
-    "?4))" \
-    " AND (?5 < 0 OR m.state = ?5)"
 #define RECIPIENT_COLUMNS \
     "number, address, orcpt, notify, state, attempts, next_attempt, code, enhanced, last, finding FROM recipients"
 
@@ -37,10 +33,10 @@ const char *const sqlite_sql[SQL_COUNT] = {
                          " JOIN mailboxes b ON b.id = m.mailbox JOIN recipients r ON r.message = m.id"
                          " WHERE m.state = 0 GROUP BY m.id ORDER BY m.id",
     [SQL_MESSAGE_IS_OPEN] = "SELECT 1 FROM messages WHERE id = ?1 AND state = 0",
-    [SQL_MESSAGE_LIST] = "SELECT " MESSAGE_COLUMNS MESSAGE_FILTER " ORDER BY m.id DESC",
-    [SQL_MESSAGE_LIST_TO] = "SELECT " MESSAGE_COLUMNS MESSAGE_FILTER
-                            " AND EXISTS (SELECT 1 FROM recipients r WHERE r.message = m.id"
-                            " AND instr(lower(r.address), ?6)) ORDER BY m.id DESC",
+    [SQL_MESSAGE_LIST] = "SELECT " MESSAGE_COLUMNS " WHERE m.id < ?1 AND m.id >= ?2 ORDER BY m.id DESC",
+    [SQL_MESSAGE_LIST_OPEN] = "SELECT " MESSAGE_COLUMNS
+                              " WHERE m.state = 0 AND m.id < ?1 AND m.id >= ?2 ORDER BY m.id DESC",
+    [SQL_RECIPIENT_LIKE] = "SELECT 1 FROM recipients WHERE message = ?1 AND instr(lower(address), ?2)",
     [SQL_MESSAGE_OLD] =
         "SELECT id FROM messages WHERE accepted <= ?1 AND finished BETWEEN 1 AND ?1 AND id < ?2 LIMIT ?3",
     [SQL_MESSAGE_REMOVE] = "DELETE FROM messages WHERE id = ?1",

@@ -125,17 +125,20 @@ struct store_open_message {
 typedef void store_open_fn(void *ctx, const struct store_open_message *m);
 bool store_open_each(struct store *s, store_open_fn *each, void *ctx, struct fault *why);
 
-/* Newest first, from below `before` (0: the newest). Empty texts match all; sender and recipient match any part, without case. */
+/* Newest first, from below `before` (0: the newest). Empty texts match all; sender and recipient match any part, without case.
+ * At most `scan_max` messages are looked at, because mail waits meanwhile; `stopped_at` is then the last of them, to go on
+ * `before`, and 0 if there are no more. `each` returns false to stop before that message. */
 struct store_filter {
     uint64_t before;
     const char *mailbox, *sender, *recipient;
     int64_t since;
     bool only_open;
     int state; /* of enum store_state, -1: any */
+    size_t scan_max;
 };
-typedef bool store_message_fn(void *ctx, const struct store_message *m); /* false stops */
+typedef bool store_message_fn(void *ctx, const struct store_message *m);
 bool store_message_each(struct store *s, const struct store_filter *filter, store_message_fn *each, void *ctx,
-                        struct fault *why);
+                        uint64_t *stopped_at, struct fault *why);
 
 /* Forgets at most `max` messages that were finished before `before`. */
 bool store_history_prune(struct store *s, int64_t before, size_t max, size_t *removed, struct fault *why);

@@ -303,28 +303,33 @@ static void test_lists_filter(void **state)
     struct fault why = { 0 };
     assert_true(store_begin(f->s, &why));
     for (uint64_t i = 1; i <= 3; i++)
-        assert_true(add(f->s, i, BYTES_LIT("x"), -1, &why));
+        assert_true(add(f->s, i << 20, BYTES_LIT("x"), -1, &why));
     assert_true(store_commit(f->s, &why));
     struct {
         struct store_filter filter;
         size_t count;
-        uint64_t first;
+        uint64_t first, stopped_at;
     } cases[] = {
-        { { .state = -1 }, 3, 3 },
-        { { .state = -1, .before = 3 }, 2, 2 },
-        { { .state = -1, .mailbox = "Shop@Contoso.example" }, 3, 3 },
-        { { .state = -1, .mailbox = "other@contoso.example" }, 0, 0 },
-        { { .state = -1, .sender = "SHOP" }, 3, 3 },
-        { { .state = -1, .recipient = "c@D" }, 3, 3 },
-        { { .state = -1, .recipient = "nobody" }, 0, 0 },
-        { { .state = STORE_DELIVERED }, 0, 0 },
-        { { .state = -1, .since = 1001 }, 0, 0 },
+        { { .state = -1 }, 3, 3, 0 },
+        { { .state = -1, .before = 3 << 20 }, 2, 2, 0 },
+        { { .state = -1, .mailbox = "Shop@Contoso.example" }, 3, 3, 0 },
+        { { .state = -1, .mailbox = "other@contoso.example" }, 0, 0, 0 },
+        { { .state = -1, .sender = "SHOP" }, 3, 3, 0 },
+        { { .state = -1, .recipient = "c@D" }, 3, 3, 0 },
+        { { .state = -1, .recipient = "nobody" }, 0, 0, 0 },
+        { { .state = STORE_DELIVERED }, 0, 0, 0 },
+        { { .state = -1, .only_open = true }, 3, 3, 0 },
+        { { .state = -1, .since = 2 }, 2, 3, 0 },
+        { { .state = -1, .scan_max = 2 }, 2, 3, 2 },
+        { { .state = -1, .scan_max = 2, .recipient = "nobody" }, 0, 0, 2 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        uint64_t ids[8] = { 0 }, *at = ids;
-        assert_true(store_message_each(f->s, &cases[i].filter, remember, &at, &why));
+        uint64_t ids[8] = { 0 }, *at = ids, stopped_at;
+        cases[i].filter.scan_max = cases[i].filter.scan_max ? cases[i].filter.scan_max : 100;
+        assert_true(store_message_each(f->s, &cases[i].filter, remember, &at, &stopped_at, &why));
         assert_int_equal(at - ids, cases[i].count);
-        assert_int_equal(ids[0], cases[i].first);
+        assert_int_equal(ids[0] >> 20, cases[i].first);
+        assert_int_equal(stopped_at >> 20, cases[i].stopped_at);
     }
 }
 
