@@ -35,7 +35,7 @@ static bool load(struct queue *q, struct flight *f, size_t max, struct bytes *bo
            store_body_get(q->store, f->m->id, f->arena, body, fd, why);
 }
 
-static void send(struct queue *q, const struct flight *f, struct bytes body, int fd)
+static bool send(struct queue *q, const struct flight *f, struct bytes body, int fd)
 {
     struct submit_recipient *r = arena_array(f->arena, f->count, sizeof *r);
     for (size_t i = 0; i < f->count; i++)
@@ -55,7 +55,7 @@ static void send(struct queue *q, const struct flight *f, struct bytes body, int
         .body = body,
         .fd = fd,
     };
-    q->host->attempt(q->ctx, &a);
+    return q->host->attempt(q->ctx, &a);
 }
 
 static void put_back(struct queued *m, int64_t due)
@@ -77,6 +77,38 @@ static bool give_up(struct queue *q, struct flight *f, const struct fault *why)
     }
     attempt_release(f);
     return false;
+}
+
+static void finish(struct queue *q, struct flight *f, const struct attempt_done *done)
+{
+    struct outcome *o = arena_alloc(f->arena, sizeof *o);
+    o->arena = f->arena;
+    o->flight = f;
+    o->m = f->m;
+    o->message = f->message;
+    o->recipients = f->recipients;
+    o->count = f->count;
+    judge_results(q, o, done);
+    outcome_add(q, o);
+}
+
+/* Whether the relay got as far as the final dot, nobody knows. The first time at once; a message that takes the relay down again and
+ * again waits like any other failure. */
+static void lose(struct queue *q, struct flight *f)
+{
+    struct attempt_result *results = arena_array(f->arena, f->count, sizeof *results);
+    uint32_t wish_s = f->m->lost++ == 0 ? 1 : 0;
+    for (size_t i = 0; i < f->count; i++)
+        results[i] = (struct attempt_result){ .class = ATTEMPT_RETRY,
+                                              .enhanced = "",
+                                              .text = "the delivering process ended before an answer was known",
+                                              .id = "relay.lost",
+                                              .retry_after_s = wish_s };
+    struct attempt_done done = {
+        .results = results, .results_count = f->count, .is_uncertain = true, .host = "", .dialogue = ""
+    };
+    f->tag = UINT64_MAX;
+    finish(q, f, &done);
 }
 
 bool attempt_start(struct queue *q, struct lane *l, struct queued *m)
@@ -101,23 +133,12 @@ bool attempt_start(struct queue *q, struct lane *l, struct queued *m)
     }
     m->is_active = true;
     lane_started(l, now, (uint32_t)f->count);
-    send(q, f, body, fd);
+    bool is_sent = send(q, f, body, fd);
     if (fd >= 0)
         close(fd);
-    return true;
-}
-
-static void finish(struct queue *q, struct flight *f, const struct attempt_done *done)
-{
-    struct outcome *o = arena_alloc(f->arena, sizeof *o);
-    o->arena = f->arena;
-    o->flight = f;
-    o->m = f->m;
-    o->message = f->message;
-    o->recipients = f->recipients;
-    o->count = f->count;
-    judge_results(q, o, done);
-    outcome_add(q, o);
+    if (!is_sent)
+        lose(q, f);
+    return is_sent;
 }
 
 void queue_attempt_done(struct queue *q, const struct attempt_done *done)
@@ -135,25 +156,6 @@ void queue_relay_up(struct queue *q)
 {
     q->is_relay_up = true;
     pump_wake(q);
-}
-
-/* Whether the relay got as far as the final dot, nobody knows. The first time at once; a message that takes the relay down again and
- * again waits like any other failure. */
-static void lose(struct queue *q, struct flight *f)
-{
-    struct attempt_result *results = arena_array(f->arena, f->count, sizeof *results);
-    uint32_t wish_s = f->m->lost++ == 0 ? 1 : 0;
-    for (size_t i = 0; i < f->count; i++)
-        results[i] = (struct attempt_result){ .class = ATTEMPT_RETRY,
-                                              .enhanced = "",
-                                              .text = "the delivering process ended before an answer was known",
-                                              .id = "relay.lost",
-                                              .retry_after_s = wish_s };
-    struct attempt_done done = {
-        .results = results, .results_count = f->count, .is_uncertain = true, .host = "", .dialogue = ""
-    };
-    f->tag = UINT64_MAX;
-    finish(q, f, &done);
 }
 
 void queue_relay_down(struct queue *q)

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "queue/queue_private.h"
 
-enum { DIALOGUE_KEPT = 4096 };
+enum { DIALOGUE_KEPT = 4096, DIALOGUE_OF_SUCCESS = 1024 }; /* bytes; most of a week's history is success */
 
 bool report_is_wanted(const struct store_message *m, const struct store_recipient *r, enum report_kind kind)
 {
@@ -123,6 +123,7 @@ static const char *outcome_name(const struct attempt_done *done)
 static void keep_attempt(struct outcome *o, const struct attempt_done *done)
 {
     struct bytes dialogue = bytes_of(done->dialogue);
+    size_t kept = o->delivered == o->count ? DIALOGUE_OF_SUCCESS : DIALOGUE_KEPT;
     o->has_attempt = true;
     o->message.attempts++;
     o->attempt = (struct store_attempt){
@@ -130,7 +131,7 @@ static void keep_attempt(struct outcome *o, const struct attempt_done *done)
         .time = o->flight->started,
         .host = arena_strdup(o->arena, done->host),
         .outcome = outcome_name(done),
-        .dialogue = arena_strndup(o->arena, dialogue.data, text_cut(dialogue, DIALOGUE_KEPT)),
+        .dialogue = arena_strndup(o->arena, dialogue.data, text_cut(dialogue, kept)),
     };
 }
 

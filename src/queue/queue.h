@@ -20,12 +20,13 @@
 struct queue;
 
 struct queue_host {
-    /* Deliver this once; queue_attempt_done() answers. Lent for the call, `a->fd` too. Only called while a relay is up. */
-    void (*attempt)(void *ctx, const struct attempt *a);
+    /* Deliver this once; queue_attempt_done() answers, later. Lent for the call, `a->fd` too. Only called while a relay is up.
+     * False: it can't be told to the relay, and there will be no answer. */
+    bool (*attempt)(void *ctx, const struct attempt *a);
     size_t (*relay_pending)(void *ctx); /* bytes still on their way to the relay; may be NULL */
     /* To every peer with a directory. */
     void (*object_changed)(void *ctx, const struct directory_object *o);
-    /* To every edge: accepting mail or not. Also asked for by queue_state(). */
+    /* To every edge: accepting mail or not; also what queue_state() gives. The text is for clients and names no paths. */
     void (*state_changed)(void *ctx, const struct queue_state *state);
 };
 

@@ -168,6 +168,7 @@ struct queue {
 
     struct drop_box *drop;
     uint64_t accepted_total, delivered_total, bounced_total;
+    uint64_t saved_totals; /* their sum, as it stands in the store */
 };
 
 static inline int64_t queue_now(const struct queue *q)
@@ -217,7 +218,7 @@ void pump_wake(struct queue *q);
 void pump_run(void *queue);
 
 /* attempt.c */
-bool attempt_start(struct queue *q, struct lane *l, struct queued *m); /* false: put back for later */
+bool attempt_start(struct queue *q, struct lane *l, struct queued *m); /* false: not now */
 void attempt_release(struct flight *f);
 
 /* outcome.c */

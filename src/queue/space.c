@@ -11,7 +11,9 @@ enum { LOOK_MS = 1000, LOOK_AGAIN_MS = 5000 };
 
 struct queue_state queue_state(const struct queue *q)
 {
-    return (struct queue_state){ .is_open = !q->closed[0], .why = q->closed };
+    const char *why = q->is_space_short ? "the disk is nearly full; try again later"
+                                        : "mail cannot be stored at the moment; try again later";
+    return (struct queue_state){ .is_open = !q->closed[0], .why = q->closed[0] ? why : "" };
 }
 
 void queue_set_closed(struct queue *q, const char *why)

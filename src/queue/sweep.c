@@ -78,8 +78,13 @@ static bool sweep_messages(struct queue *q)
     return count == QUEUE_SWEEP_MESSAGES;
 }
 
+/* A commit without changes costs no write: an idle machine's disk may sleep. */
 static bool save_totals(struct queue *q, struct fault *why)
 {
+    uint64_t sum = q->accepted_total + q->delivered_total + q->bounced_total;
+    if (sum == q->saved_totals)
+        return true;
+    q->saved_totals = sum;
     return store_fact_put(q->store, "accepted_total", q->accepted_total, why) &&
            store_fact_put(q->store, "delivered_total", q->delivered_total, why) &&
            store_fact_put(q->store, "bounced_total", q->bounced_total, why);
@@ -126,6 +131,7 @@ void sweep_init(struct queue *q)
     q->accepted_total = store_fact_get(q->store, "accepted_total");
     q->delivered_total = store_fact_get(q->store, "delivered_total");
     q->bounced_total = store_fact_get(q->store, "bounced_total");
+    q->saved_totals = q->accepted_total + q->delivered_total + q->bounced_total;
 }
 
 void sweep_save(struct queue *q)

@@ -25,11 +25,10 @@ struct peer {
 
 /* --- what the queue wants from its host --- */
 
-static void host_attempt(void *ctx, const struct attempt *a)
+static bool host_attempt(void *ctx, const struct attempt *a)
 {
     struct queue_role *self = ctx;
-    if (self->relay)
-        channel_send(self->relay, RELAY_ATTEMPT, a);
+    return self->relay && channel_send(self->relay, RELAY_ATTEMPT, a);
 }
 
 static size_t host_relay_pending(void *ctx)
@@ -83,7 +82,9 @@ static void on_submitted(void *ctx, uint64_t tag, uint64_t id, const struct faul
     if (id == 0) {
         done.kind = why->kind;
         done.enhanced = enhanced_of(why);
-        done.text = why->text;
+        /* Paths and the disk's own words are for the log and the administrator. */
+        bool is_ours = p->kind == ROLE_EDGE && why->kind == FAULT_LOCAL;
+        done.text = is_ours ? "mail cannot be stored at the moment; try again later" : why->text;
     }
     channel_send(p->channel, EDGE_SUBMIT_DONE, &done);
 }

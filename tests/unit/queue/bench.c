@@ -64,7 +64,7 @@ void bench_disk_fails(int sqlite_code)
 
 /* --- the host --- */
 
-static void on_attempt(void *ctx, const struct attempt *a)
+static bool on_attempt(void *ctx, const struct attempt *a)
 {
     struct bench *b = ctx;
     assert_true(b->count < BENCH_ATTEMPTS);
@@ -84,6 +84,7 @@ static void on_attempt(void *ctx, const struct attempt *a)
         assert_int_equal(a->body.size, a->size);
         out->body = mem_strndup(a->body.data, a->body.size);
     }
+    return true;
 }
 
 static void on_object(void *ctx, const struct directory_object *o)
