@@ -1,6 +1,5 @@
 #include "sandbox/mailstore.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "base/text.h"
 #include "sandbox/mail_header.h"
@@ -22,7 +22,8 @@
 
 struct mailstore {
     struct loop *loop;
-    char *dir;         /* DIR/mail */
+    char *dir; /* DIR/mail */
+    int index_fd;
     json_t **messages; /* by arrival; ids ascend */
     size_t count, room;
     uint64_t next_id;
@@ -39,9 +40,9 @@ struct mail_draft {
     EVP_MD_CTX *digest;
 };
 
-static void path_of(const struct mailstore *s, uint64_t id, const char *ending, char *out, size_t size)
+static void path_of(const struct mailstore *s, uint64_t id, char *out, size_t size)
 {
-    snprintf(out, size, "%s/%06" PRIu64 ".%s", s->dir, id, ending);
+    snprintf(out, size, "%s/%06" PRIu64 ".eml", s->dir, id);
 }
 
 static void append(struct mailstore *s, json_t *facts)
@@ -51,13 +52,6 @@ static void append(struct mailstore *s, json_t *facts)
         s->messages = mem_resize(s->messages, s->room * sizeof *s->messages);
     }
     s->messages[s->count++] = facts;
-}
-
-static int by_id(const void *a, const void *b)
-{
-    json_int_t left = json_integer_value(json_object_get(*(json_t *const *)a, "id"));
-    json_int_t right = json_integer_value(json_object_get(*(json_t *const *)b, "id"));
-    return left < right ? -1 : left > right;
 }
 
 static void remember_uids(struct mailstore *s, const json_t *facts)
@@ -77,27 +71,20 @@ static void remember_uids(struct mailstore *s, const json_t *facts)
 
 static void load(struct mailstore *s)
 {
-    DIR *dir = opendir(s->dir);
-    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
-        size_t size = strlen(entry->d_name);
-        if (size < 6 || strcmp(entry->d_name + size - 5, ".json") != 0)
-            continue;
-        char *path = mem_printf("%s/%s", s->dir, entry->d_name);
-        json_t *facts = json_load_file(path, 0, NULL);
-        free(path);
-        if (json_is_integer(json_object_get(facts, "id"))) {
-            append(s, facts);
-            remember_uids(s, facts);
-        } else {
+    FILE *index = fdopen(fcntl(s->index_fd, F_DUPFD_CLOEXEC, 0), "r");
+    json_t *facts;
+    while (index != NULL && (facts = json_loadf(index, JSON_DISABLE_EOF_CHECK, NULL)) != NULL) {
+        uint64_t id = (uint64_t)json_integer_value(json_object_get(facts, "id"));
+        if (id < s->next_id) { /* not one of our lines */
             json_decref(facts);
+            continue;
         }
+        append(s, facts);
+        remember_uids(s, facts);
+        s->next_id = id + 1;
     }
-    if (dir != NULL)
-        closedir(dir);
-    if (s->count == 0)
-        return;
-    qsort(s->messages, s->count, sizeof *s->messages, by_id);
-    s->next_id = (uint64_t)json_integer_value(json_object_get(s->messages[s->count - 1], "id")) + 1;
+    if (index != NULL)
+        fclose(index);
 }
 
 struct mailstore *mailstore_open(struct loop *loop, const char *dir, struct fault *why)
@@ -107,12 +94,22 @@ struct mailstore *mailstore_open(struct loop *loop, const char *dir, struct faul
     s->dir = mem_printf("%s/mail", dir);
     s->next_id = 1;
     s->uids = map_new();
+    s->index_fd = -1;
     if (mkdir(s->dir, 0755) < 0 && errno != EEXIST) {
         fault_errno(why, FAULT_LOCAL, errno, "making the directory %s", s->dir);
         mailstore_close(s);
         return NULL;
     }
-    load(s);
+    char *path = mem_printf("%s/index.jsonl", s->dir);
+    s->index_fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (s->index_fd < 0) {
+        fault_errno(why, FAULT_LOCAL, errno, "opening %s", path);
+        mailstore_close(s);
+        s = NULL;
+    }
+    free(path);
+    if (s != NULL)
+        load(s);
     return s;
 }
 
@@ -123,6 +120,8 @@ void mailstore_close(struct mailstore *s)
     for (size_t i = 0; i < s->count; i++)
         json_decref(s->messages[i]);
     free(s->messages);
+    if (s->index_fd >= 0)
+        close(s->index_fd);
     map_free(s->uids);
     free(s->dir);
     free(s);
@@ -284,15 +283,16 @@ static bool write_file(const char *path, struct bytes data)
 static bool write_message(struct mailstore *s, struct mail_draft *d, uint64_t id, const json_t *facts)
 {
     char path[512];
-    path_of(s, id, "eml", path, sizeof path);
+    path_of(s, id, path, sizeof path);
     bool is_good = d->fd >= 0 ? rename(d->path, path) == 0 : write_file(path, buf_bytes(&d->body));
     if (d->fd >= 0) {
         close(d->fd);
         d->fd = -1;
     }
-    char *text = json_dumps(facts, JSON_INDENT(2));
-    path_of(s, id, "json", path, sizeof path);
-    is_good = is_good && text != NULL && write_file(path, bytes_of(text));
+    char *text = json_dumps(facts, JSON_COMPACT);
+    char *line = mem_printf("%s\n", text != NULL ? text : "");
+    is_good = is_good && write_all(s->index_fd, bytes_of(line));
+    free(line);
     free(text);
     return is_good;
 }
@@ -334,7 +334,7 @@ json_t *mailstore_get(const struct mailstore *s, uint64_t id)
 bool mailstore_raw(const struct mailstore *s, uint64_t id, struct buf *out)
 {
     char path[512];
-    path_of(s, id, "eml", path, sizeof path);
+    path_of(s, id, path, sizeof path);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
@@ -359,11 +359,11 @@ void mailstore_clear(struct mailstore *s)
     for (size_t i = 0; i < s->count; i++) {
         uint64_t id = (uint64_t)json_integer_value(json_object_get(s->messages[i], "id"));
         char path[512];
-        path_of(s, id, "eml", path, sizeof path);
-        unlink(path);
-        path_of(s, id, "json", path, sizeof path);
+        path_of(s, id, path, sizeof path);
         unlink(path);
         json_decref(s->messages[i]);
     }
     s->count = 0;
+    if (ftruncate(s->index_fd, 0) < 0)
+        log_warn("sandbox.mail", LOG_TEXT("text", "the index of messages can't be emptied"));
 }

@@ -1,4 +1,4 @@
-/* sandbox/mailstore.h - the mail that arrived: DIR/mail/N.eml has its bytes, DIR/mail/N.json what is known about it.
+/* sandbox/mailstore.h - the mail that arrived: DIR/mail/N.eml has its bytes, a line of DIR/mail/index.jsonl what is known of it.
  *
  * The list is kept in memory too. Messages stand in folders of mailboxes with a UID each, as IMAP will want them. */
 #ifndef SANDBOX_MAILSTORE_H
