@@ -1,4 +1,5 @@
-/* token/authorize_code.c - the authorization code grant with PKCE: the address to visit, the one that comes back, the redemption. */
+/* token/authorize_code.c - the authorization code grant with PKCE: the address to visit, the one that comes back, and
+ * the redemption. */
 #include <stdlib.h>
 #include <string.h>
 

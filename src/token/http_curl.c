@@ -206,6 +206,7 @@ static void set_request(struct request *r, const struct http_request *from)
     if (from->ca_pem.size > 0) {
         struct curl_blob blob = { (void *)(uintptr_t)from->ca_pem.data, from->ca_pem.size, CURL_BLOB_COPY };
         curl_easy_setopt(e, CURLOPT_CAINFO_BLOB, &blob);
+        curl_easy_setopt(e, CURLOPT_CAPATH, NULL); /* else the system's would be trusted beside it */
     }
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, r->headers);
     curl_easy_setopt(e, CURLOPT_TIMEOUT, (long)from->timeout_s);

@@ -273,7 +273,7 @@ static void *wiping_alloc(size_t size)
     return malloc(size);
 }
 
-/* The whole block, so that no size has to be kept beside it, and blocks of malloc() itself may be freed here and the other way round. */
+/* The whole block, so that no size has to be kept beside it. jansson hands some texts to callers who free() them. */
 static void wiping_free(void *p)
 {
     if (p)

@@ -67,8 +67,7 @@ struct grant {
     size_t access_count;
     struct access *flying;              /* the one request under way is for this; NULL: none */
     uint64_t sign_ins, flight_sign_ins; /* a flight from before a new sign-in must not overwrite it */
-    uint64_t changes,
-        flight_changes; /* one from before a change of settings renews the sign-in, but its token is not used */
+    uint64_t changes, flight_changes;   /* of settings: the token of a flight from before one is not used */
     unsigned failures;
     int64_t not_before_ms; /* steady clock */
 };
