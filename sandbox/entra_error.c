@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 #define GRANT "invalid_grant"
 #define CLIENT "invalid_client"
 #define REQUEST "invalid_request"
@@ -333,6 +335,9 @@ char *entra_refusal_text(const struct entra_refusal *r, struct arena *arena, con
     buf_addf(&out, "%sTrace ID: %s%sCorrelation ID: %s%sTimestamp: %s", tail, trace, tail, correlation, tail,
              timestamp);
     char *text = arena_strdup(arena, buf_str(&out));
+    for (char *at = text; !text_is_utf8(buf_bytes(&out)) && *at != 0;
+         at++) /* arguments may be anything; JSON may not */
+        *at = (unsigned char)*at < 128 ? *at : '?';
     buf_fini(&out);
     return text;
 }

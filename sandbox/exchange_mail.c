@@ -113,6 +113,8 @@ static bool take_parameter(struct exchange_session *s, struct exchange_recipient
 static bool take_parameters(struct exchange_session *s, struct exchange_recipient *r, const struct parameter *table,
                             size_t count, struct bytes text)
 {
+    if (!text_is_utf8(text))
+        return false;
     char *rest = arena_strndup(s->mail, text.data, text.size);
     for (char *word = strtok_r(rest, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
         if (!take_parameter(s, r, table, count, word))

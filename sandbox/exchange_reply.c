@@ -7,6 +7,7 @@
 #include "sandbox/exchange_private.h"
 
 #define LINES_MAX 200
+#define STALL_MS (10 * 60 * 1000) /* a paused connection does not see its client leave */
 
 const char *exchange_backend(void)
 {
@@ -107,6 +108,20 @@ void exchange_send(struct exchange_session *s)
     s->delay_ms = 0;
 }
 
+static void on_stalled_long(void *ctx)
+{
+    exchange_session_end(ctx);
+}
+
+static void stall(struct exchange_session *s)
+{
+    exchange_note_line(s, "!", BYTES_LIT("stalled"));
+    s->is_waiting = true;
+    conn_pause(s->conn);
+    loop_timer_init(&s->timer, s->server->sandbox->loop, on_stalled_long, s);
+    loop_timer_start(&s->timer, STALL_MS);
+}
+
 bool exchange_injected(struct exchange_session *s, const char *step, struct bytes line)
 {
     struct injection does = injections_take(s->server->injections, step, line);
@@ -125,9 +140,7 @@ bool exchange_injected(struct exchange_session *s, const char *step, struct byte
         s->drops_reply = true;
         return false;
     case INJECT_STALL:
-        exchange_note_line(s, "!", BYTES_LIT("stalled"));
-        s->is_waiting = true;
-        conn_pause(s->conn);
+        stall(s);
         return true;
     case INJECT_SLOW:
         s->delay_ms = does.delay_ms;

@@ -277,11 +277,12 @@ static size_t take_line(struct exchange_session *s, struct bytes in)
         s->skips_line = !is_whole;
         return end + is_whole;
     }
-    bool is_strict = end > 0 && in.data[end - 1] == '\r' && memchr(in.data, '\r', end - 1) == NULL;
+    bool is_strict = end > 0 && in.data[end - 1] == '\r' && memchr(in.data, '\r', end - 1) == NULL &&
+                     memchr(in.data, 0, end) == NULL;
     if (is_strict) {
         on_line(s, bytes_slice(in, 0, end - 1));
     } else {
-        exchange_refuse(s, "500 5.5.2 Syntax error, bare CR or LF");
+        exchange_refuse(s, "500 5.5.2 Syntax error, bare CR, LF or NUL");
         exchange_send(s);
     }
     return end + 1;
