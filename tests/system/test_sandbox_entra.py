@@ -249,6 +249,14 @@ def test_malformed_bodies(box):
             "invalid_request")
 
 
+def test_bytes_that_are_no_text(box):
+    answer = box.token(b"grant_type=client_credentials&scope=x&client_id=%ff%fe")
+    assert answer.status == 400 and "'??'" in refused(answer, 700016, "unauthorized_client")["error_description"]
+    assert box.request(box.entra("contoso.example", "/oauth2/v2.0/authorize?client_id=%ff%fe")).status == 400
+    assert box.request(box.entra("%ff", "/oauth2/v2.0/token"), {"a": "b"}).status == 400
+    assert box.api("/api/log")["items"]
+
+
 # Scopes
 
 def test_first_scope_decides_the_audience(box):

@@ -174,6 +174,43 @@ def test_mail_syntax(box, token, command, code):
         assert client.getreply()[0] == code
 
 
+@pytest.mark.parametrize("command", [b"MAIL FROM:<shop@contoso.example> ENVID=\xff\xfe", b"MAIL FROM:<\xff@contoso.example> SMTPUTF8",
+                                     b"MAIL FROM:<shop@contoso.example> \xc3", b"MAIL FROM:<shop@contoso.example\x00>"])
+def test_bytes_that_are_no_text(box, token, command):
+    with box.signed_in(token) as client:
+        client.send(command + b"\r\n")
+        assert client.getreply()[0] in (500, 501)
+        assert send(client, LETTER.replace(b"Hello", b"\xff\xfe"))[0] == 250
+    assert box.messages()[0]["subject"]
+
+
+def test_noise(box, token):
+    """Pieces of SMTP in any order, cut anywhere: the sandbox answers or hangs up, and lives on."""
+    import random
+    pieces = [b"EHLO x\r\n", b"AUTH XOAUTH2\r\n", xoauth2(SHOP, token).encode() + b"\r\n", b"AUTH LOGIN\r\n", b"*\r\n", b"RSET\r\n",
+              b"MAIL FROM:<shop@contoso.example> BODY=BINARYMIME\r\n", b"MAIL FROM:<>\r\n", b"RCPT TO:<a@b.example>\r\n", b"DATA\r\n",
+              b"BDAT 5\r\n", b"BDAT 3 LAST\r\nabc", b"BDAT 0 LAST\r\n", b"BDAT -1\r\n", b"\r\n.\r\n", b".\r\n", b"\n", b"\r",
+              b"\x00\xff", b"STARTTLS\r\n", b"x" * 3000, b"NOOP\r\n"]
+    box.set("smtp.auth-failures", 100)
+    for seed in range(60):
+        chance = random.Random(seed)
+        with box.smtp() as client:
+            client.sock.settimeout(10)
+            try:
+                if seed % 2:
+                    auth(client, token)
+                for _ in range(40):
+                    client.sock.sendall(chance.choice(pieces))
+                client.sock.sendall(b"\r\n.\r\nQUIT\r\n")
+                client.sock.shutdown(socket.SHUT_WR)
+                while client.sock.recv(65536):
+                    pass
+            except OSError:
+                pass
+    with box.signed_in(token) as client:
+        assert send(client)[0] == 250
+
+
 # Signing in
 
 def test_initial_response_both_ways(box, token):
