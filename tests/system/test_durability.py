@@ -64,8 +64,8 @@ def test_a_killed_role_loses_nothing(tenant, role):
         until(lambda: load.done() >= SESSIONS * EACH * share, "part of the load", 60)
         before = {r["pid"] for r in tenant.gateway.roles(role)}
         os.kill(before.copy().pop(), signal.SIGKILL)
-        if role != "admin":
-            until(lambda: {r["pid"] for r in tenant.gateway.roles(role) if r["state"] == "running"} - before, f"a new {role}")
+        until(lambda: tenant.gateway.is_ready() and
+              {r["pid"] for r in tenant.gateway.roles(role) if r["state"] == "running"} - before, f"a new {role}")
     load.finish()
     assert len(load.acknowledged) == SESSIONS * EACH
     until(lambda: load.acknowledged <= subjects(tenant), "every acknowledged message's delivery", 120)
