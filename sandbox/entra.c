@@ -1,6 +1,7 @@
 /* Which path is which endpoint, and the failures that strike before an endpoint looks at a request. */
 #include "sandbox/entra.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,6 +70,7 @@ void entra_reply_refusal(struct entra_call *c)
     const struct entra_refusal *r = &c->refusal;
     struct arena *arena = c->rq->arena;
     char trace[37], correlation[37], time[24];
+    assert(r->row != NULL);
     sandbox_guid(trace);
     sandbox_guid(correlation);
     sandbox_entra_time(loop_wall_ms(c->sandbox->loop), time);

@@ -5,9 +5,8 @@
 
 bool entra_client_is_in_authority(struct entra_call *c, const struct client *client)
 {
-    bool is_common = strcmp(c->authority, "common") == 0;
     if (client->audience == CLIENT_ONE_TENANT) {
-        if (is_common || strcmp(c->authority, "organizations") == 0)
+        if (c->tenant == NULL) /* common, organizations */
             return entra_refuse(&c->refusal, 50194, client->client_id, client->title, NULL);
         if (c->tenant != client->tenant)
             return entra_refuse(&c->refusal, 700016, client->client_id, c->tenant->title, NULL);

@@ -298,12 +298,11 @@ const struct aadsts *aadsts_find(unsigned code)
     return NULL;
 }
 
-bool entra_refuse(struct entra_refusal *r, unsigned code, const char *a, const char *b, const char *c)
+void entra_refusal_set(struct entra_refusal *r, unsigned code, const char *a, const char *b, const char *c)
 {
     *r = (struct entra_refusal){ .row = aadsts_find(code), .args = { a, b, c } };
     if (r->row == NULL)
         r->row = aadsts_find(50000);
-    return false;
 }
 
 const char *entra_refusal_error(const struct entra_refusal *r)

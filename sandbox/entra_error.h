@@ -24,8 +24,14 @@ struct entra_refusal {
     const char *claims; /* a claims challenge, or NULL */
 };
 
-/* Fills `r` and returns false. Arguments are lent until the reply was made; unused ones are NULL. */
-bool entra_refuse(struct entra_refusal *r, unsigned code, const char *a, const char *b, const char *c);
+void entra_refusal_set(struct entra_refusal *r, unsigned code, const char *a, const char *b, const char *c);
+/* Fills `r` and returns false, so that a failing step is one line. Arguments are lent until the reply was made; unused ones
+ * are NULL. Inline, for whoever proves things about the code: it never returns true. */
+static inline bool entra_refuse(struct entra_refusal *r, unsigned code, const char *a, const char *b, const char *c)
+{
+    entra_refusal_set(r, code, a, b, c);
+    return false;
+}
 /* "AADSTS70008: … Trace ID: …": the whole error_description. `tail` is "\r\n" or " ". */
 char *entra_refusal_text(const struct entra_refusal *r, struct arena *arena, const char *tail, const char *trace,
                          const char *correlation, const char *timestamp);
