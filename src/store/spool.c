@@ -180,9 +180,15 @@ static void unlink_id(struct spool *p, uint64_t id)
 void spool_keep(struct spool *p)
 {
     close_added(p);
-    for (size_t i = 0; i < p->gone_count; i++)
+    p->gone_kept = p->gone_count;
+}
+
+/* Not before: a file that is gone while its message came back after a power cut would be missed. */
+void spool_unlink(struct spool *p)
+{
+    for (size_t i = 0; i < p->gone_kept; i++)
         unlink_id(p, p->gone[i]);
-    p->gone_count = 0;
+    p->gone_count = p->gone_kept = 0;
 }
 
 void spool_undo(struct spool *p)
@@ -190,7 +196,7 @@ void spool_undo(struct spool *p)
     for (size_t i = 0; i < p->added_count; i++)
         unlink_id(p, p->added[i].id);
     close_added(p);
-    p->gone_count = 0;
+    p->gone_count = p->gone_kept;
 }
 
 int spool_read(struct spool *p, uint64_t id, struct fault *why)

@@ -16,8 +16,9 @@ struct spool {
     char *path;
     struct spool_file *added; /* in this transaction: to flush, or to take back */
     size_t added_count, added_room;
-    uint64_t *gone; /* in this transaction: to remove once it is committed */
+    uint64_t *gone; /* to remove once their transaction is on disk */
     size_t gone_count, gone_room;
+    size_t gone_kept; /* the first so many: their transaction is committed, though maybe not on disk yet */
 };
 
 void spool_init(struct spool *p);
@@ -26,9 +27,10 @@ bool spool_open(struct spool *p, const char *state, struct fault *why); /* makes
 
 /* Gives the file (taken) its name; copies it where it cannot be linked. */
 bool spool_add(struct spool *p, uint64_t id, int fd, uint64_t size, struct fault *why);
-void spool_remove(struct spool *p, uint64_t id);                 /* at spool_keep() */
+void spool_remove(struct spool *p, uint64_t id);                 /* at spool_unlink() */
 bool spool_sync(struct spool *p, struct fault *why);             /* files and directory are on disk */
 void spool_keep(struct spool *p);                                /* committed */
+void spool_unlink(struct spool *p);                              /* and on disk */
 void spool_undo(struct spool *p);                                /* rolled back */
 int spool_read(struct spool *p, uint64_t id, struct fault *why); /* given, read-only; -1 */
 

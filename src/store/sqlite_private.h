@@ -65,6 +65,7 @@ struct store {
     sqlite3_stmt *statements[SQL_COUNT]; /* prepared at first use, kept */
     struct map *mailboxes;               /* address to number, as (void *)(intptr_t) */
     bool is_writing;
+    bool is_soft; /* PRAGMA synchronous is NORMAL: commits do not wait */
     int wal_pages;
 };
 

@@ -1,7 +1,7 @@
 /* store/store.h - what must survive a power cut: objects, messages and what became of them. The only SQL in the tree hides behind it.
  *
- * Writes happen between store_begin() and store_commit(). A commit that returned true is on disk, bodies included; one that
- * returned false left nothing behind, and so does store_rollback(). After any false inside a transaction roll back. Everything
+ * Writes happen between store_begin() and store_commit(). A commit that returned true is on disk, bodies included (but for
+ * soft ones); one that returned false left nothing behind, and so does store_rollback(). After any false inside a transaction roll back. Everything
  * blocks for as long as the disk does. Texts given are lent for the call; texts returned live in the arena that was given.
  * Times are milliseconds since 1970 UTC. Faults are FAULT_LOCAL with id "store.full", "store.io", "store.corrupt",
  * "store.busy", "store.newer", "store.foreign" or "store.permission"; nothing is ever deleted to get around one.
@@ -24,6 +24,9 @@ struct store *store_open(const char *state, struct fault *why);
 void store_close(struct store *s); /* rolls back; takes NULL */
 
 bool store_begin(struct store *s, struct fault *why); /* inside a transaction: true, nothing happens */
+/* Begins a transaction whose commit does not wait for the disk: it survives the death of this process, but not of the machine
+ * until the next ordinary commit or checkpoint. For what may happen twice after a power cut, and for nothing promised. */
+bool store_begin_soft(struct store *s, struct fault *why);
 bool store_commit(struct store *s, struct fault *why);
 void store_rollback(struct store *s);
 bool store_is_writing(const struct store *s);

@@ -228,11 +228,32 @@ bool store_is_writing(const struct store *s)
     return s->is_writing;
 }
 
-bool store_begin(struct store *s, struct fault *why)
+/* SQLite takes this setting between transactions only. */
+static bool set_soft(struct store *s, bool is_soft, struct fault *why)
+{
+    if (s->is_soft == is_soft)
+        return true;
+    if (!execute(s, is_soft ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL", why))
+        return false;
+    s->is_soft = is_soft;
+    return true;
+}
+
+static bool begin(struct store *s, bool is_soft, struct fault *why)
 {
     if (!s->is_writing)
-        s->is_writing = sqlite_write(s, SQL_BEGIN, NO_VALUES, why);
+        s->is_writing = set_soft(s, is_soft, why) && sqlite_write(s, SQL_BEGIN, NO_VALUES, why);
     return s->is_writing;
+}
+
+bool store_begin(struct store *s, struct fault *why)
+{
+    return begin(s, false, why);
+}
+
+bool store_begin_soft(struct store *s, struct fault *why)
+{
+    return begin(s, true, why);
 }
 
 bool store_commit(struct store *s, struct fault *why)
@@ -245,6 +266,8 @@ bool store_commit(struct store *s, struct fault *why)
     }
     s->is_writing = false;
     spool_keep(&s->spool);
+    if (!s->is_soft)
+        spool_unlink(&s->spool);
     return true;
 }
 
@@ -266,8 +289,10 @@ void store_checkpoint(struct store *s, bool is_idle)
         return;
     int moved = 0, pages = 0;
     if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &moved) == SQLITE_OK &&
-        moved == pages)
+        moved == pages) {
         s->wal_pages = 0;
+        spool_unlink(&s->spool);
+    }
 }
 
 bool store_probe(struct store *s, struct fault *why)

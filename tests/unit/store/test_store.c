@@ -172,6 +172,43 @@ static void test_a_large_body_is_a_file_that_goes_with_its_message(void **state)
     free((void *)large.data);
 }
 
+static bool finish(struct store *s, uint64_t id, bool is_soft)
+{
+    struct fault why;
+    struct store_message m = a_message(id, 200000);
+    m.state = STORE_DELIVERED;
+    m.flags = STORE_SPOOLED;
+    m.finished = 5000;
+    return (is_soft ? store_begin_soft(s, &why) : store_begin(s, &why)) && store_message_put(s, &m, &why) &&
+           store_commit(s, &why);
+}
+
+/* After a power cut the message may be open again, and then needs its body. */
+static void test_a_soft_commit_keeps_files_until_the_disk_knows(void **state)
+{
+    struct fixture *f = *state;
+    struct fault why = { 0 };
+    struct bytes large = { mem_alloc(200000), 200000 };
+    struct store_message m;
+    for (uint64_t id = 1; id <= 3; id++)
+        assert_true(store_begin(f->s, &why) && add(f->s, id, large, nameless("/tmp", large), &why) &&
+                    store_commit(f->s, &why));
+
+    assert_true(finish(f->s, 1, true));
+    assert_true(store_message_get(f->s, 1, f->a, &m, &why));
+    assert_int_equal(m.state, STORE_DELIVERED);
+    assert_int_equal(count_files(f), 3);
+    assert_true(store_begin(f->s, &why) && add(f->s, 4, large, nameless("/tmp", large), &why));
+    store_rollback(f->s);
+    assert_int_equal(count_files(f), 3);
+    assert_true(finish(f->s, 2, false));
+    assert_int_equal(count_files(f), 1);
+    assert_true(finish(f->s, 3, true));
+    store_checkpoint(f->s, true);
+    assert_int_equal(count_files(f), 0);
+    free((void *)large.data);
+}
+
 static void test_a_descriptor_must_keep_its_word(void **state)
 {
     struct fixture *f = *state;
@@ -453,6 +490,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_commit_survives_and_a_rollback_leaves_nothing),
         TEST(test_a_large_body_is_a_file_that_goes_with_its_message),
+        TEST(test_a_soft_commit_keeps_files_until_the_disk_knows),
         TEST(test_a_descriptor_must_keep_its_word),
         TEST(test_orphans_are_tidied_and_owned_files_stay),
         TEST(test_recipients_change_one_by_one),
