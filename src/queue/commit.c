@@ -96,9 +96,26 @@ static void apply_all(struct queue *q)
         outcome_apply(q, LIST_OF(node, struct outcome, node));
 }
 
+/* Outcomes of deliveries promise nothing to anybody: lost in a power cut, they happen a second time, like whatever is in flight at
+ * that moment. So they need not wait for the disk each time, as long as it hears of them before long. */
+static bool may_be_soft(const struct queue *q)
+{
+    if (store_is_writing(q->store) || loop_now_ms(q->loop) - q->hardened_ms >= QUEUE_SOFT_MS)
+        return false;
+    LIST_EACH (node, &q->outcomes)
+        if (!LIST_OF(node, struct outcome, node)->flight)
+            return false;
+    return true;
+}
+
 static bool write_batch(struct queue *q, struct fault *why)
 {
-    return store_begin(q->store, why) && write_outcomes(q, why) && store_commit(q->store, why);
+    bool is_soft = may_be_soft(q);
+    bool ok = (is_soft ? store_begin_soft(q->store, why) : store_begin(q->store, why)) && write_outcomes(q, why) &&
+              store_commit(q->store, why);
+    if (ok && !is_soft)
+        q->hardened_ms = loop_now_ms(q->loop);
+    return ok;
 }
 
 bool queue_commit(struct queue *q)

@@ -29,6 +29,7 @@ enum {
     QUEUE_STORE_RETRY_MS = 1000,           /* after a commit that failed */
     QUEUE_UNREADABLE_MS = 15 * 60 * 1000,  /* a message whose body can't be read is looked at again */
     QUEUE_SPOOL_GRACE_MS = 10 * 60 * 1000, /* age of a file without an owner */
+    QUEUE_SOFT_MS = 1000,                  /* outcomes are on disk after so long */
     QUEUE_IDLE_MS = 500,                   /* without a commit: time to move the store's log */
 };
 
@@ -155,6 +156,7 @@ struct queue {
     struct list outcomes; /* struct outcome */
     struct loop_deferred commit;
     struct loop_timer commit_timer, idle, sweep;
+    int64_t hardened_ms; /* of the last commit that waited for the disk */
     bool is_store_down;
 
     bool is_space_short;
