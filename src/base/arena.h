@@ -14,9 +14,9 @@ void arena_free(struct arena *a); /* takes NULL */
 void arena_reset(struct arena *a);
 size_t arena_size(const struct arena *a); /* bytes held from the system */
 
-void *arena_alloc(struct arena *a, size_t size); /* zeroed, aligned for any object */
-void *arena_array(struct arena *a, size_t count, size_t size); /* dies on overflow */
-char *arena_strdup(struct arena *a, const char *text); /* NULL stays NULL */
+void *arena_alloc(struct arena *a, size_t size);                     /* zeroed, aligned for any object */
+void *arena_array(struct arena *a, size_t count, size_t size);       /* dies on overflow */
+char *arena_strdup(struct arena *a, const char *text);               /* NULL stays NULL */
 char *arena_strndup(struct arena *a, const void *data, size_t size); /* adds a NUL */
 struct bytes arena_bytes(struct arena *a, struct bytes data);
 char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -24,8 +24,8 @@ enum fault_kind {
 
 struct fault {
     enum fault_kind kind;
-    uint32_t retry_after_s;   /* 0: no wish was heard */
-    char id[FAULT_ID_SIZE];   /* finding id ("smtp.auth.disabled-tenant") or "" */
+    uint32_t retry_after_s; /* 0: no wish was heard */
+    char id[FAULT_ID_SIZE]; /* finding id ("smtp.auth.disabled-tenant") or "" */
     char text[FAULT_TEXT_SIZE];
 };
 

@@ -31,7 +31,8 @@ struct log_field {
 #define LOG_UNSIGNED(k, v) ((struct log_field){ .key = (k), .type = LOG_TYPE_UNSIGNED, .unsigned_number = (v) })
 #define LOG_BOOL(k, v) ((struct log_field){ .key = (k), .type = LOG_TYPE_BOOL, .number = (v) })
 /* Conventional keys: message, session, app, mailbox, from, to, peer, bytes, ms, code, text, finding. */
-#define LOG_FAULT(f) LOG_TEXT("text", (f)->text), LOG_TEXT("finding", (f)->id), LOG_TEXT("kind", fault_kind_name((f)->kind))
+#define LOG_FAULT(f) \
+    LOG_TEXT("text", (f)->text), LOG_TEXT("finding", (f)->id), LOG_TEXT("kind", fault_kind_name((f)->kind))
 
 void log_init(const char *role, enum log_level level); /* level is what still passes */
 void log_set_level(enum log_level level);

@@ -11,10 +11,10 @@ struct secret;
 
 struct secret *secret_new(const void *data, size_t size); /* copies; the caller wipes its own copy */
 struct secret *secret_dup(const struct secret *s);
-void secret_free(struct secret *s); /* wipes; takes NULL */
+void secret_free(struct secret *s);                /* wipes; takes NULL */
 struct bytes secret_bytes(const struct secret *s); /* NULL gives empty; a NUL stands after the last byte */
 bool secret_equal(const struct secret *a, const struct secret *b); /* constant time in the content */
-void secret_wipe(void *data, size_t size); /* not optimised away */
+void secret_wipe(void *data, size_t size);                         /* not optimised away */
 /* Fills `out` from the system's generator; ends the process if there is none. */
 void secret_random(void *out, size_t size);
 

@@ -5,11 +5,11 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 
-bool text_equal(const char *a, const char *b);        /* NULL equals only NULL */
-bool text_equal_nocase(const char *a, const char *b); /* ASCII */
-bool text_is_empty(const char *text);                 /* NULL or "" */
+bool text_equal(const char *a, const char *b);                   /* NULL equals only NULL */
+bool text_equal_nocase(const char *a, const char *b);            /* ASCII */
+bool text_is_empty(const char *text);                            /* NULL or "" */
 bool text_to_u64(const char *text, uint64_t max, uint64_t *out); /* decimal digits only, whole string */
-bool text_is_utf8(struct bytes data);                 /* well-formed, shortest form, no surrogates */
+bool text_is_utf8(struct bytes data);                            /* well-formed, shortest form, no surrogates */
 bool text_is_ascii(struct bytes data);
 /* Largest size <= max that does not cut a UTF-8 sequence. */
 size_t text_cut(struct bytes data, size_t max);

@@ -25,8 +25,8 @@ MSG_STRUCT(admin_ask, MSG_ADMIN_ASK);
 
 #define MSG_ADMIN_ANSWER(F, L) \
     F(U64, tag, 0) \
-    F(U32, status, 0)     /* as HTTP: 200, 201, 202, 400, 404, 409, 422 (refused with a finding), 503 */ \
-    F(TEXT, json, 3145728) /* the result; or {"title","detail","findings":[..]} */ \
+    F(U32, status, 0)        /* as HTTP: 200, 201, 202, 400, 404, 409, 422 (refused with a finding), 503 */ \
+    F(TEXT, json, 3145728)   /* the result; or {"title","detail","findings":[..]} */ \
     F(SECRET, secret, 65536) /* a new app password, shown once */ \
     F(FD, fd, 0)             /* a message's body to read */
 MSG_STRUCT(admin_answer, MSG_ADMIN_ANSWER);

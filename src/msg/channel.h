@@ -28,7 +28,8 @@ typedef void channel_closed_fn(void *ctx, const struct fault *why);
 
 /* `fd` taken; `rows` (ended by name NULL; 64 at most) lent for life. `closed` runs once, from the loop; then free it. What
  * the peer sent before it died is heard before `closed`. Memory is returned at the end of the turn. */
-struct channel *channel_new(struct loop *l, int fd, const struct channel_row *rows, channel_closed_fn *closed, void *ctx);
+struct channel *channel_new(struct loop *l, int fd, const struct channel_row *rows, channel_closed_fn *closed,
+                            void *ctx);
 void channel_free(struct channel *c); /* takes NULL; safe inside its callbacks */
 /* For a process about to end: waits up to max_wait_ms for the output to leave, then neither sends nor hears; `closed` does not
  * run. Still to be freed, if anything is. */

@@ -32,10 +32,10 @@ struct msg_field {
 #define MSG_C_U64 uint64_t
 #define MSG_C_I64 int64_t
 #define MSG_C_BOOL bool
-#define MSG_C_TEXT const char *    /* NULL packs as ""; never NULL when unpacked */
+#define MSG_C_TEXT const char * /* NULL packs as ""; never NULL when unpacked */
 #define MSG_C_BYTES struct bytes
-#define MSG_C_SECRET struct bytes  /* as BYTES; buffers that held it are wiped after the callback */
-#define MSG_C_FD int               /* -1: none. Unpacked: the receiver takes it */
+#define MSG_C_SECRET struct bytes /* as BYTES; buffers that held it are wiped after the callback */
+#define MSG_C_FD int              /* -1: none. Unpacked: the receiver takes it */
 
 #define MSG_MEMBER_F(type, name, bound) MSG_C_##type name;
 #define MSG_MEMBER_L(element, name, bound) \
@@ -49,11 +49,21 @@ struct msg_field {
 
 #define MSG_ROW_F(type, name, bound) { MSG_##type, #name, offsetof(MSG_SELF, name), 0, bound, NULL, 0 },
 #define MSG_ROW_L(element, name, bound) \
-    { MSG_LIST, #name, offsetof(MSG_SELF, name), offsetof(MSG_SELF, name##_count), bound, element##_fields, sizeof(struct element) },
+    { MSG_LIST, \
+      #name, \
+      offsetof(MSG_SELF, name), \
+      offsetof(MSG_SELF, name##_count), \
+      bound, \
+      element##_fields, \
+      sizeof(struct element) },
 /* In a .c file:  #define MSG_SELF struct login_ask
  *                const struct msg_field login_ask_fields[] = { MSG_ROWS(MSG_LOGIN_ASK) };
  *                #undef MSG_SELF */
-#define MSG_ROWS(LIST) LIST(MSG_ROW_F, MSG_ROW_L) { MSG_END, NULL, 0, 0, 0, NULL, 0 }
+#define MSG_ROWS(LIST) \
+    LIST(MSG_ROW_F, MSG_ROW_L) \
+    { \
+        MSG_END, NULL, 0, 0, 0, NULL, 0 \
+    }
 
 /* Packed size, without looking at bounds. */
 size_t msg_size(const struct msg_field *fields, const void *message);
@@ -63,6 +73,7 @@ bool msg_has_secret(const struct msg_field *fields);
 bool msg_pack(const struct msg_field *fields, const void *message, struct buf *out, int *fd, struct fault *why);
 /* `in` and `arena` are lent as long as the message is used. `fd` is what came along (-1: none); it goes into the FD field, or the
  * message is refused if there is none. On false `fd` is still the caller's. */
-bool msg_unpack(const struct msg_field *fields, struct bytes in, int fd, struct arena *arena, void *message, struct fault *why);
+bool msg_unpack(const struct msg_field *fields, struct bytes in, int fd, struct arena *arena, void *message,
+                struct fault *why);
 
 #endif

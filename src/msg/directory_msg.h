@@ -10,9 +10,9 @@
 enum { DIRECTORY_OBJECT = 900, DIRECTORY_DONE = 901 };
 
 #define MSG_DIRECTORY_OBJECT(F, L) \
-    F(U32, kind, 0)                /* enum object_kind */ \
-    F(TEXT, key, 320)              \
-    F(BOOL, is_removed, 0)         \
+    F(U32, kind, 0) /* enum object_kind */ \
+    F(TEXT, key, 320) \
+    F(BOOL, is_removed, 0) \
     F(TEXT, json, 65536)
 MSG_STRUCT(directory_object, MSG_DIRECTORY_OBJECT);
 

@@ -17,32 +17,32 @@ enum {
 #define EDGE_RECIPIENTS 1000
 
 #define MSG_SUBMIT_RECIPIENT(F, L) \
-    F(TEXT, address, 1024)         \
-    F(U32, notify, 0)              /* enum envelope_notify, 0: not given */ \
-    F(TEXT, orcpt, 1024)           /* "rfc822;a@b" in xtext, or "" */
+    F(TEXT, address, 1024) \
+    F(U32, notify, 0)    /* enum envelope_notify, 0: not given */ \
+    F(TEXT, orcpt, 1024) /* "rfc822;a@b" in xtext, or "" */
 MSG_STRUCT(submit_recipient, MSG_SUBMIT_RECIPIENT);
 
 #define MSG_SUBMIT(F, L) \
     F(U64, tag, 0) \
-    F(TEXT, app, 256)      /* "" : a local program */ \
-    F(TEXT, mailbox, 320)  /* the way out */ \
-    F(TEXT, sender, 1024)  /* "" : null reverse-path */ \
-    F(TEXT, peer, 128)     \
-    F(TEXT, session, 64)   /* the log's session id */ \
+    F(TEXT, app, 256)     /* "" : a local program */ \
+    F(TEXT, mailbox, 320) /* the way out */ \
+    F(TEXT, sender, 1024) /* "" : null reverse-path */ \
+    F(TEXT, peer, 128) \
+    F(TEXT, session, 64) /* the log's session id */ \
     F(BOOL, is_8bit, 0) \
     F(BOOL, is_smtputf8, 0) \
-    F(U32, ret, 0)         /* enum envelope_ret */ \
+    F(U32, ret, 0) /* enum envelope_ret */ \
     F(TEXT, envid, 512) \
-    F(U64, size, 0)        /* of the whole message */ \
+    F(U64, size, 0) /* of the whole message */ \
     L(submit_recipient, recipients, EDGE_RECIPIENTS) \
     F(BYTES, body, EDGE_BODY_INLINE) /* the message, CRLF line ends, not dot-stuffed; empty when it is in fd */ \
-    F(FD, fd, 0)           /* an unnamed file in the spool directory (O_TMPFILE), positioned anywhere */
+    F(FD, fd, 0)                     /* an unnamed file in the spool directory (O_TMPFILE), positioned anywhere */
 MSG_STRUCT(submit, MSG_SUBMIT);
 
 #define MSG_SUBMIT_DONE(F, L) \
     F(U64, tag, 0) \
-    F(U64, id, 0)    /* the message's id; 0: refused */ \
-    F(U32, kind, 0)  /* enum fault_kind: RETRY and LOCAL are 4xx, REJECT is 5xx */ \
+    F(U64, id, 0)         /* the message's id; 0: refused */ \
+    F(U32, kind, 0)       /* enum fault_kind: RETRY and LOCAL are 4xx, REJECT is 5xx */ \
     F(TEXT, enhanced, 16) /* "4.3.1", "" to choose by kind */ \
     F(TEXT, text, 512)
 MSG_STRUCT(submit_done, MSG_SUBMIT_DONE);

@@ -25,14 +25,20 @@ enum {
     F(FD, fd, 0) /* read-only; use pread */
 MSG_STRUCT(attempt, MSG_ATTEMPT);
 
-enum attempt_class { ATTEMPT_DELIVERED, ATTEMPT_RETRY, ATTEMPT_HOLD, ATTEMPT_BOUNCE, ATTEMPT_SPLIT /* not this time, at once again */ };
+enum attempt_class {
+    ATTEMPT_DELIVERED,
+    ATTEMPT_RETRY,
+    ATTEMPT_HOLD,
+    ATTEMPT_BOUNCE,
+    ATTEMPT_SPLIT /* not this time, at once again */
+};
 
 #define MSG_ATTEMPT_RESULT(F, L) \
-    F(U32, class, 0)      /* enum attempt_class */ \
-    F(U32, code, 0)       /* 250, 550, ...; 0: no SMTP answer */ \
+    F(U32, class, 0) /* enum attempt_class */ \
+    F(U32, code, 0)  /* 250, 550, ...; 0: no SMTP answer */ \
     F(TEXT, enhanced, 16) \
-    F(TEXT, text, 1024)   /* the server's own words, or the fault */ \
-    F(TEXT, id, 48)       /* finding id */ \
+    F(TEXT, text, 1024) /* the server's own words, or the fault */ \
+    F(TEXT, id, 48)     /* finding id */ \
     F(U32, retry_after_s, 0)
 MSG_STRUCT(attempt_result, MSG_ATTEMPT_RESULT);
 

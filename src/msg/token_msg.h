@@ -12,19 +12,19 @@ enum {
 #define MSG_TOKEN_ASK(F, L) \
     F(U64, tag, 0) \
     F(TEXT, mailbox, 320) \
-    F(U32, protocol, 0)  /* one of enum object_protocol: decides the scope */ \
-    F(U64, refused, 0)   /* serial of a token that the server just refused: renew unless already newer; 0: none */
+    F(U32, protocol, 0) /* one of enum object_protocol: decides the scope */ \
+    F(U64, refused, 0)  /* serial of a token that the server just refused: renew unless already newer; 0: none */
 MSG_STRUCT(token_ask, MSG_TOKEN_ASK);
 
 #define MSG_TOKEN_ANSWER(F, L) \
     F(U64, tag, 0) \
     F(BOOL, is_ok, 0) \
-    F(U32, sasl, 0)       /* enum object_sasl: which kind of credential this is (XOAUTH2 also stands for OAUTHBEARER) */ \
-    F(TEXT, user, 320)    /* for SASL */ \
+    F(U32, sasl, 0)    /* enum object_sasl: which kind of credential this is (XOAUTH2 also stands for OAUTHBEARER) */ \
+    F(TEXT, user, 320) /* for SASL */ \
     F(SECRET, secret, 16384) /* access token or password */ \
-    F(U64, serial, 0)     /* counts up with every new token of this grant */ \
-    F(I64, expires_ms, 0) /* wall clock; 0: never */ \
-    F(U32, kind, 0)       /* enum fault_kind when not ok */ \
+    F(U64, serial, 0)        /* counts up with every new token of this grant */ \
+    F(I64, expires_ms, 0)    /* wall clock; 0: never */ \
+    F(U32, kind, 0)          /* enum fault_kind when not ok */ \
     F(U32, retry_after_s, 0) \
     F(TEXT, id, 48) \
     F(TEXT, text, 512)

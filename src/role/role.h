@@ -37,7 +37,7 @@ struct role_hooks {
     void (*peer_down)(void *self, enum role_kind peer, unsigned index, void *peer_ctx);
     /* Edge; takes l->fd. A listener whose certificate or rules changed ends and comes again with a new number. */
     void (*listener)(void *self, const struct parent_listener *l);
-    void (*listener_end)(void *self, unsigned number); /* stop accepting; its sessions go on */
+    void (*listener_end)(void *self, unsigned number);   /* stop accepting; its sessions go on */
     void (*reload)(void *self, const struct conf *conf); /* role_conf() is already the new one; the old one is gone */
     void (*parent_answer)(void *self, uint64_t tag, const char *json); /* admin */
     /* Finish what is under way, then call role_stopped(); after 20 s the parent kills. */
