@@ -106,12 +106,13 @@ static void log_outcome(struct queue *q, const struct outcome *o)
     static const struct {
         const char *event;
         enum log_level level;
-    } events[STORE_R_STATES] = {
+    } events[] = {
         [STORE_R_WAITING] = { "mail.deferred", LOG_LEVEL_INFO },
         [STORE_R_DELIVERED] = { "mail.delivered", LOG_LEVEL_INFO },
         [STORE_R_BOUNCED] = { "mail.bounced", LOG_LEVEL_WARN },
         [STORE_R_EXPIRED] = { "mail.expired", LOG_LEVEL_WARN },
         [STORE_R_REMOVED] = { "mail.removed", LOG_LEVEL_INFO },
+        [STORE_R_STATES] = { "mail.held", LOG_LEVEL_INFO }, /* waiting, as its whole mailbox does */
     };
     for (unsigned state = 0; state < STORE_R_STATES; state++) {
         size_t count;
@@ -119,11 +120,12 @@ static void log_outcome(struct queue *q, const struct outcome *o)
         if (!r || (state == STORE_R_WAITING && !o->has_attempt))
             continue;
         bool is_held = state == STORE_R_WAITING && o->flight && o->flight->lane->rest == LANE_HELD;
-        log_event(events[state].level, is_held ? "mail.held" : events[state].event,
-                  LOG_TEXT("message", queue_id(o->message.id).text), LOG_TEXT("mailbox", o->message.mailbox),
-                  LOG_TEXT("app", o->message.app), LOG_TEXT("from", o->message.sender), LOG_TEXT("to", r->address),
-                  LOG_UNSIGNED("recipients", count), LOG_UNSIGNED("code", r->code), LOG_TEXT("enhanced", r->enhanced),
-                  LOG_TEXT("text", r->last), LOG_TEXT("finding", r->finding), LOG_UNSIGNED("attempts", r->attempts),
+        unsigned row = is_held ? STORE_R_STATES : state;
+        log_event(events[row].level, events[row].event, LOG_TEXT("message", queue_id(o->message.id).text),
+                  LOG_TEXT("mailbox", o->message.mailbox), LOG_TEXT("app", o->message.app),
+                  LOG_TEXT("from", o->message.sender), LOG_TEXT("to", r->address), LOG_UNSIGNED("recipients", count),
+                  LOG_UNSIGNED("code", r->code), LOG_TEXT("enhanced", r->enhanced), LOG_TEXT("text", r->last),
+                  LOG_TEXT("finding", r->finding), LOG_UNSIGNED("attempts", r->attempts),
                   LOG_NUMBER("ms", queue_now(q) - o->message.accepted));
     }
 }
