@@ -10,7 +10,8 @@
 
 const struct conf_row conf_rows[] = {
     { "state", CONF_PATH, AT(state), "", "", FIXED,
-      "Directory of the queue, the sealed secrets and the admin socket." },
+      "Directory of the queue, the sealed secrets and the admin socket; /var/lib/postern for root, else "
+      "~/.local/state/postern." },
     { "store", CONF_CHOICE, AT(store), "sqlite", "sqlite", FIXED, "Where objects and messages are kept." },
     { "hostname", CONF_TEXT, AT(hostname), "", "", RELOADABLE,
       "Own name in greetings, Received and Message-ID; the system's if not given." },
