@@ -147,6 +147,8 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **sl
         request_free(r);
 }
 
+static void on_server_log(void *ctx, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+
 static void on_server_log(void *ctx, const char *format, va_list args)
 {
     char line[200];

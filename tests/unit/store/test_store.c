@@ -286,8 +286,8 @@ static void test_attempts_keep_the_first_and_the_newest(void **state)
 {
     struct fixture *f = *state;
     struct fault why = { 0 };
-    struct store_attempt *list;
-    size_t count;
+    struct store_attempt *list = NULL;
+    size_t count = 0;
     assert_true(store_begin(f->s, &why) && add(f->s, 1, BYTES_LIT("x"), -1, &why));
     for (uint32_t i = 1; i <= 30; i++) {
         struct store_attempt a = { .number = i, .time = i, .host = "h", .outcome = "retry", .dialogue = "d" };
@@ -310,7 +310,7 @@ static void test_open_messages_are_found_and_history_is_pruned(void **state)
     struct fixture *f = *state;
     struct fault why = { 0 };
     unsigned waiting = 0;
-    size_t removed;
+    size_t removed = 99;
     assert_true(store_begin(f->s, &why));
     for (uint64_t i = 1; i <= 5; i++)
         assert_true(add(f->s, i << 20, BYTES_LIT("x"), -1, &why));
