@@ -56,10 +56,10 @@ const struct switch_row switch_rows[SWITCH_COUNT] = {
                                   "Accepts a client assertion of a certificate that nobody uploaded, unverified." },
     [SWITCH_JWKS_ROLLOVER] = { "jwks.rollover", SWITCH_ACTION, 0, "keep or drop", "",
                                "Signs with a new key from now on and keeps or drops the older ones from the key set." },
-    [SWITCH_ID_TOKEN_LIE] = { "id-token.lie", SWITCH_CHOICE, 0,
+    [SWITCH_ID_TOKEN_LIE] = { "id-token.lie", SWITCH_CHOICE, SWITCH_COUNTED,
                               "none|signature|issuer|audience|nonce|expired|tenant|user|alg-none", "none",
                               "What is wrong with the next id_tokens." },
-    [SWITCH_IDP_FAULT] = { "idp.fault", SWITCH_CHOICE, 0,
+    [SWITCH_IDP_FAULT] = { "idp.fault", SWITCH_CHOICE, SWITCH_COUNTED,
                            "none|no-answer|close|empty|html|429|500|503|no-access-token|not-json|wrong-type|huge",
                            "none", "How the endpoints of idp.fault-at fail." },
     [SWITCH_IDP_FAULT_AT] = { "idp.fault-at", SWITCH_CHOICES, 0, "token,devicecode,discovery,keys,authorize", "token",
@@ -68,7 +68,7 @@ const struct switch_row switch_rows[SWITCH_COUNT] = {
                                  "Retry-After of 429 and 503, in seconds; 0 sends none." },
     [SWITCH_IDP_DELAY] = { "idp.delay", SWITCH_NUMBER, 0, "0..600000", "0",
                            "Milliseconds before such an answer is sent." },
-    [SWITCH_TOKEN_ERROR] = { "token.error", SWITCH_TEXT, 0, "none, or an AADSTS number", "none",
+    [SWITCH_TOKEN_ERROR] = { "token.error", SWITCH_TEXT, SWITCH_COUNTED, "none, or an AADSTS number", "none",
                              "The token endpoint refuses everything with this error." },
     [SWITCH_TOKEN_CLAIMS] = { "token.claims", SWITCH_TEXT, 0, "none, or JSON", "none",
                               "A claims challenge that goes with interaction_required errors." },
@@ -161,7 +161,7 @@ const struct switch_row switch_rows[SWITCH_COUNT] = {
                       "role." },
     [SWITCH_SMTP_BARE_LF] = { "smtp.bare-lf", SWITCH_CHOICE, 0, "accept|refuse", "accept",
                               "Refuse answers a message with bare CR or LF with 550 5.6.11." },
-    [SWITCH_SMTP_INJECT] = { "smtp.inject", SWITCH_ACTION, 0,
+    [SWITCH_SMTP_INJECT] = { "smtp.inject", SWITCH_ACTION, SWITCH_COUNTED,
                              "STEP[:WORD]=REPLY with STEP one of connect, ehlo, starttls, auth, token, mail, rcpt, "
                              "data, end, "
                              "rset, quit and REPLY a line (\"421 4.3.2 Service not available\"), drop, drop-after, "

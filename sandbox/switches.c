@@ -245,6 +245,9 @@ bool switches_set(struct switches *s, const char *name, const char *value, uint6
     if (id == SWITCH_COUNT)
         return false;
     const struct switch_row *row = &switch_rows[id];
+    if (uses > 0 && !(row->flags & SWITCH_COUNTED))
+        return fault_set(why, FAULT_REJECT, "sandbox.switch-value",
+                         "switch %s can't be set for a number of uses; set it back when it is enough", row->name);
     if (row->type == SWITCH_ACTION)
         return s->action(s->ctx, id, value, uses, why);
     const char *equals = row->flags & SWITCH_KEYED ? strchr(value, '=') : NULL;

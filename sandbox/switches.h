@@ -93,7 +93,7 @@ enum switch_type {
     SWITCH_ACTION, /* done at once, keeps no value */
 };
 
-enum { SWITCH_KEYED = 1, SWITCH_PROPAGATES = 2 };
+enum { SWITCH_KEYED = 1, SWITCH_PROPAGATES = 2, SWITCH_COUNTED = 4 /* may be set for a number of uses */ };
 
 struct switch_row {
     const char *name;
@@ -124,7 +124,7 @@ const char *switches_take(struct switches *s, enum switch_id id);
 typedef bool switches_action_fn(void *ctx, enum switch_id id, const char *value, uint64_t uses, struct fault *why);
 void switches_on_action(struct switches *s, switches_action_fn *fn, void *ctx);
 
-/* `uses` 0: until changed. The fault names the switches or values that come near. */
+/* `uses` 0: until changed; otherwise for SWITCH_COUNTED rows only. The fault names the switches or values that come near. */
 bool switches_set(struct switches *s, const char *name, const char *value, uint64_t uses, struct fault *why);
 /* Every value as at the start, at once. */
 void switches_reset(struct switches *s);

@@ -116,6 +116,8 @@ static void test_uses(void **state)
     assert_true(switches_set(f->switches, "idp.fault", "html", 0, &why));
     for (unsigned i = 0; i < 5; i++)
         assert_string_equal(switches_take(f->switches, SWITCH_IDP_FAULT), "html");
+    assert_false(switches_set(f->switches, "smtp.tarpit", "100", 2, &why)); /* nobody would count them */
+    assert_string_equal(switches_text(f->switches, SWITCH_SMTP_TARPIT), "0");
 }
 
 static void test_propagation(void **state)
