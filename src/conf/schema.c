@@ -22,9 +22,10 @@ const struct conf_row conf_rows[] = {
       "Socket that the commands talk to." },
     { "console.group", CONF_TEXT, AT(console.group), "", "", FIXED,
       "Group that may use the commands, beside the daemon's user." },
-    { "console.address", CONF_ADDRESS, AT(console.address), "", "", FIXED, "Address of the console pages." },
+    { "console.address", CONF_ADDRESS, AT(console.address), "", "", FIXED,
+      "Address of the console pages, which this version does not have yet." },
     { "console.public-url", CONF_TEXT, AT(console.public_url), "", "", RELOADABLE,
-      "Address of the console as browsers see it." },
+      "Address of the console as browsers will see it." },
 
     { "log.level", CONF_CHOICE, AT(log.level), "error, warn, info, debug", "info", RELOADABLE,
       "Least important event still written." },
