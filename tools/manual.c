@@ -133,6 +133,8 @@ static int put_switches(void)
             put_text(row->initial);
             puts(".");
         }
+        if (row->flags & SWITCH_COUNTED)
+            puts("May be set for a number of uses.");
         if (row->flags & SWITCH_PROPAGATES)
             puts("Waits for\n.Cm propagation .");
     }
