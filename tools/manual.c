@@ -166,6 +166,12 @@ static void gather_oauth(const struct oauth_row *table, size_t count)
         rows[rows_count++] = (struct row){ &table[i].finding, NULL, &table[i] };
 }
 
+static void gather_plain(const struct finding *table, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        rows[rows_count++] = (struct row){ &table[i], NULL, NULL };
+}
+
 static int compare_rows(const void *a, const void *b)
 {
     const struct row *left = a, *right = b;
@@ -183,8 +189,8 @@ static void gather(void)
     gather_oauth(table_oauth_tenant, table_oauth_tenant_count);
     gather_oauth(table_oauth_app, table_oauth_app_count);
     gather_oauth(table_oauth_by_error, table_oauth_by_error_count);
-    for (size_t i = 0; i < table_local_count; i++)
-        rows[rows_count++] = (struct row){ &table_local[i], NULL, NULL };
+    gather_plain(table_local, table_local_count);
+    gather_plain(table_handed_in, table_handed_in_count);
     assert(rows_count == finding_count());
     qsort(rows, rows_count, sizeof rows[0], compare_rows);
 }

@@ -217,10 +217,15 @@ static const struct {
     size_t stride;
     const size_t *count;
 } sections[] = {
-    SECTION(table_smtp_sign_in),   SECTION(table_smtp_message),
-    SECTION(table_smtp_by_code),   SECTION(table_oauth_user),
-    SECTION(table_oauth_tenant),   SECTION(table_oauth_app),
-    SECTION(table_oauth_by_error), { &table_local[0], sizeof *table_local, &table_local_count },
+    SECTION(table_smtp_sign_in),
+    SECTION(table_smtp_message),
+    SECTION(table_smtp_by_code),
+    SECTION(table_oauth_user),
+    SECTION(table_oauth_tenant),
+    SECTION(table_oauth_app),
+    SECTION(table_oauth_by_error),
+    { &table_local[0], sizeof *table_local, &table_local_count },
+    { &table_handed_in[0], sizeof *table_handed_in, &table_handed_in_count },
 };
 
 size_t finding_count(void)
