@@ -44,9 +44,6 @@ void admin_set_peer(struct admin *a, enum admin_peer peer, struct channel *c)
 void admin_heard_object(struct admin *a, const struct directory_object *m)
 {
     struct fault why;
-    json_t *json = m->is_removed ? NULL : json_loads(m->json, 0, NULL);
-    if (m->kind >= OBJECT_KINDS || (!m->is_removed && !json) ||
-        !directory_apply(a->directory, (enum object_kind)m->kind, m->key, json, &why))
-        log_error("directory.refused", LOG_TEXT("key", m->key));
-    json_decref(json);
+    if (!directory_apply_text(a->directory, m->kind, m->key, m->is_removed ? NULL : m->json, &why))
+        log_error("directory.refused", LOG_TEXT("key", m->key), LOG_FAULT(&why));
 }

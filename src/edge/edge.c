@@ -115,8 +115,8 @@ static void heard_login_answer(void *ctx, const void *message)
 }
 
 const struct channel_row edge_vault_rows[] = {
-    { EDGE_LOGIN_ASK, "login.ask", login_ask_fields, sizeof(struct login_ask), NULL },
-    { EDGE_LOGIN_ANSWER, "login.answer", login_answer_fields, sizeof(struct login_answer), heard_login_answer },
+    CHANNEL_ROW(EDGE_LOGIN_ASK, login_ask, NULL),
+    CHANNEL_ROW(EDGE_LOGIN_ANSWER, login_answer, heard_login_answer),
     { 0 },
 };
 
@@ -139,13 +139,8 @@ static void heard_object(void *ctx, const void *message)
     const struct directory_object *o = message;
     struct directory *d = e->incoming ? e->incoming : e->directory;
     struct fault why;
-    json_t *json = o->is_removed ? NULL : json_loads(o->json, JSON_REJECT_DUPLICATES, NULL);
-    bool ok = o->kind < OBJECT_KINDS && (json || o->is_removed);
-    if (!ok)
-        fault_set(&why, FAULT_LOCAL, "", "the queue role sent an object that is none");
-    if (!ok || !directory_apply(d, (enum object_kind)o->kind, o->key, json, &why))
+    if (!directory_apply_text(d, o->kind, o->key, o->is_removed ? NULL : o->json, &why))
         log_error("directory.refused", LOG_TEXT("key", o->key), LOG_FAULT(&why));
-    json_decref(json);
 }
 
 static void heard_directory_done(void *ctx, const void *message)
@@ -182,11 +177,10 @@ static void heard_submit_done(void *ctx, const void *message)
 }
 
 const struct channel_row edge_queue_rows[] = {
-    { EDGE_SUBMIT, "submit", submit_fields, sizeof(struct submit), NULL },
-    { EDGE_SUBMIT_DONE, "submit.done", submit_done_fields, sizeof(struct submit_done), heard_submit_done },
-    { EDGE_QUEUE_STATE, "queue.state", queue_state_fields, sizeof(struct queue_state), heard_queue_state },
-    { DIRECTORY_OBJECT, "directory.object", directory_object_fields, sizeof(struct directory_object), heard_object },
-    { DIRECTORY_DONE, "directory.done", directory_done_fields, sizeof(struct directory_done), heard_directory_done },
+    CHANNEL_ROW(EDGE_SUBMIT, submit, NULL),
+    CHANNEL_ROW(EDGE_SUBMIT_DONE, submit_done, heard_submit_done),
+    CHANNEL_ROW(EDGE_QUEUE_STATE, queue_state, heard_queue_state),
+    DIRECTORY_ROWS(heard_object, heard_directory_done),
     { 0 },
 };
 

@@ -6,7 +6,7 @@
 #ifndef MSG_ADMIN_MSG_H
 #define MSG_ADMIN_MSG_H
 
-#include "msg/codec.h"
+#include "msg/channel.h"
 #include "msg/directory_msg.h"
 
 enum {
@@ -36,5 +36,11 @@ MSG_STRUCT(admin_progress, MSG_ADMIN_PROGRESS);
 
 #define MSG_ADMIN_CANCEL(F, L) F(U64, tag, 0)
 MSG_STRUCT(admin_cancel, MSG_ADMIN_CANCEL);
+
+/* The rows of either side; NULL for what it sends. */
+#define ADMIN_ROWS(heard_ask, heard_answer, heard_progress, heard_cancel) \
+    CHANNEL_ROW(ADMIN_ASK, admin_ask, heard_ask), CHANNEL_ROW(ADMIN_ANSWER, admin_answer, heard_answer), \
+        CHANNEL_ROW(ADMIN_PROGRESS, admin_progress, heard_progress), \
+        CHANNEL_ROW(ADMIN_CANCEL, admin_cancel, heard_cancel)
 
 #endif

@@ -68,6 +68,10 @@ static void on_ready(void *ctx, unsigned ready);
 static void on_flush(void *ctx);
 static void on_destroy(void *ctx);
 
+void channel_ignore(void *ctx, const void *message)
+{
+}
+
 struct channel *channel_new(struct loop *l, int fd, const struct channel_row *rows, channel_closed_fn *closed,
                             void *ctx)
 {

@@ -24,6 +24,14 @@ struct channel_row {
     void (*heard)(void *ctx, const void *message);
 };
 
+/* The row of `struct tag`, whose fields MSG_STRUCT declared. */
+#define CHANNEL_ROW(type, tag, heard) \
+    { \
+        type, #tag, tag##_fields, sizeof(struct tag), heard \
+    }
+/* For `heard`: a message that may come and changes nothing here. */
+void channel_ignore(void *ctx, const void *message);
+
 typedef void channel_closed_fn(void *ctx, const struct fault *why);
 
 /* `fd` taken; `rows` (ended by name NULL; 64 at most) lent for life. `closed` runs once, from the loop; then free it. What

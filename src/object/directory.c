@@ -104,6 +104,18 @@ bool directory_apply(struct directory *d, enum object_kind kind, const char *key
     return true;
 }
 
+bool directory_apply_text(struct directory *d, uint32_t kind, const char *key, const char *json, struct fault *why)
+{
+    if (kind >= OBJECT_KINDS)
+        return fault_set(why, FAULT_LOCAL, "", "%u is no kind of object", kind);
+    json_t *object = json ? json_loads(json, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    if (json && !object)
+        return fault_set(why, FAULT_LOCAL, "", "an object came as a text that is no JSON");
+    bool ok = directory_apply(d, (enum object_kind)kind, key, object, why);
+    json_decref(object);
+    return ok;
+}
+
 const struct provider *directory_provider(const struct directory *d, const char *name)
 {
     const struct provider *own = find(d, OBJECT_PROVIDER, name);

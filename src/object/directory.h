@@ -14,6 +14,9 @@ void directory_free(struct directory *d);
  * replacement is taken out. False leaves the directory as it was. Checks the object alone, not its references. */
 bool directory_apply(struct directory *d, enum object_kind kind, const char *key, const json_t *json,
                      struct fault *why);
+/* The same with an object as another role's message brings it: a number that may be no kind, a text that may be no JSON. NULL
+ * takes it out. */
+bool directory_apply_text(struct directory *d, uint32_t kind, const char *key, const char *json, struct fault *why);
 /* Would this change leave every reference whole (registration's provider, mailbox's registration, app's mailboxes; nothing
  * still refers to what is removed)? The fault says what to do first. */
 bool directory_check(const struct directory *d, enum object_kind kind, const char *key, const json_t *json,

@@ -179,15 +179,12 @@ void relay_directory_reset(struct relay *r)
 
 void relay_directory_object(struct relay *r, const struct directory_object *o)
 {
-    json_t *json = o->is_removed ? NULL : json_loads(o->json, 0, NULL);
-    struct fault why = { .text = "not JSON" };
+    struct fault why;
 
-    if (o->kind >= OBJECT_KINDS || (!o->is_removed && !json) ||
-        !directory_apply(r->directory, (enum object_kind)o->kind, o->key, json, &why))
-        log_warn("directory.refused", LOG_TEXT("key", o->key), LOG_TEXT("text", why.text));
-    else
+    if (directory_apply_text(r->directory, o->kind, o->key, o->is_removed ? NULL : o->json, &why))
         retire_by(r, (enum object_kind)o->kind, o->key);
-    json_decref(json);
+    else
+        log_error("directory.refused", LOG_TEXT("key", o->key), LOG_FAULT(&why));
 }
 
 /* -- queue -- */

@@ -56,32 +56,14 @@ static void heard_object(void *ctx, const void *message)
     admin_heard_object(((struct admin_role *)ctx)->admin, message);
 }
 
-static void heard_objects_done(void *ctx, const void *message)
-{
-}
-
-static void heard_queue_state(void *ctx, const void *message)
-{
-}
-
-#define ADMIN_ROWS \
-    { ADMIN_ASK, "ask", admin_ask_fields, sizeof(struct admin_ask), NULL }, \
-        { ADMIN_ANSWER, "answer", admin_answer_fields, sizeof(struct admin_answer), heard_answer }, \
-        { ADMIN_PROGRESS, "progress", admin_progress_fields, sizeof(struct admin_progress), heard_progress }, \
-    { \
-        ADMIN_CANCEL, "cancel", admin_cancel_fields, sizeof(struct admin_cancel), NULL \
-    }
-
 static const struct channel_row queue_rows[] = {
-    ADMIN_ROWS,
-    { EDGE_SUBMIT, "submit", submit_fields, sizeof(struct submit), NULL },
-    { EDGE_SUBMIT_DONE, "submit-done", submit_done_fields, sizeof(struct submit_done), heard_submit_done },
-    { EDGE_QUEUE_STATE, "queue-state", queue_state_fields, sizeof(struct queue_state), heard_queue_state },
-    { DIRECTORY_OBJECT, "object", directory_object_fields, sizeof(struct directory_object), heard_object },
-    { DIRECTORY_DONE, "objects-done", directory_done_fields, sizeof(struct directory_done), heard_objects_done },
+    ADMIN_ROWS(NULL, heard_answer, heard_progress, NULL),
+    CHANNEL_ROW(EDGE_SUBMIT, submit, NULL),
+    CHANNEL_ROW(EDGE_SUBMIT_DONE, submit_done, heard_submit_done),
+    DIRECTORY_ROWS(heard_object, channel_ignore),
     { 0 },
 };
-static const struct channel_row other_rows[] = { ADMIN_ROWS, { 0 } };
+static const struct channel_row other_rows[] = { ADMIN_ROWS(NULL, heard_answer, heard_progress, NULL), { 0 } };
 
 static const struct channel_row *rows(enum role_kind peer)
 {

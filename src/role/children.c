@@ -87,18 +87,12 @@ static void heard_lost(void *ctx, const void *message)
 }
 
 static const struct channel_row control_rows[] = {
-    { PARENT_PEER, "peer", parent_peer_fields, sizeof(struct parent_peer), NULL },
-    { PARENT_LISTENER, "listener", parent_listener_fields, sizeof(struct parent_listener), NULL },
-    { PARENT_LISTENER_END, "listener-end", parent_number_fields, sizeof(struct parent_number), NULL },
-    { PARENT_RELOAD, "reload", parent_text_fields, sizeof(struct parent_text), NULL },
-    { PARENT_EVENTS, "events", parent_fd_fields, sizeof(struct parent_fd), NULL },
-    { PARENT_STOP, "stop", parent_empty_fields, sizeof(struct parent_empty), NULL },
-    { PARENT_START, "start", parent_empty_fields, sizeof(struct parent_empty), NULL },
-    { PARENT_READY, "ready", parent_empty_fields, sizeof(struct parent_empty), heard_ready },
-    { PARENT_ASK, "ask", parent_text_fields, sizeof(struct parent_text), heard_ask },
-    { PARENT_ANSWER, "answer", parent_text_fields, sizeof(struct parent_text), NULL },
-    { PARENT_LOST, "lost", parent_lost_fields, sizeof(struct parent_lost), heard_lost },
-    { 0 },
+    CHANNEL_ROW(PARENT_PEER, parent_peer, NULL),           CHANNEL_ROW(PARENT_LISTENER, parent_listener, NULL),
+    CHANNEL_ROW(PARENT_LISTENER_END, parent_number, NULL), CHANNEL_ROW(PARENT_RELOAD, parent_text, NULL),
+    CHANNEL_ROW(PARENT_EVENTS, parent_fd, NULL),           CHANNEL_ROW(PARENT_STOP, parent_empty, NULL),
+    CHANNEL_ROW(PARENT_START, parent_empty, NULL),         CHANNEL_ROW(PARENT_READY, parent_empty, heard_ready),
+    CHANNEL_ROW(PARENT_ASK, parent_text, heard_ask),       CHANNEL_ROW(PARENT_ANSWER, parent_text, NULL),
+    CHANNEL_ROW(PARENT_LOST, parent_lost, heard_lost),     { 0 },
 };
 
 /* Its end, or nonsense: either way it is no role any more. children_reap() does the rest. */

@@ -107,13 +107,6 @@ static void heard_ask(void *ctx, const void *message)
     queue_ask(p->self->queue, message, on_answered, p);
 }
 
-/* Every answer is given before the next question is read: there is nothing to cancel. */
-static void heard_cancel(void *ctx, const void *message)
-{
-    (void)ctx;
-    (void)message;
-}
-
 static void heard_attempt_done(void *ctx, const void *message)
 {
     struct peer *p = ctx;
@@ -126,39 +119,31 @@ static void heard_mailbox_state(void *ctx, const void *message)
     queue_mailbox_state(p->self->queue, message);
 }
 
-#define ROW(number, tag, fn) \
-    { \
-        number, #tag, tag##_fields, sizeof(struct tag), fn \
-    }
-#define DIRECTORY_ROWS \
-    ROW(DIRECTORY_OBJECT, directory_object, NULL), ROW(DIRECTORY_DONE, directory_done, NULL), \
-    { \
-        0 \
-    }
-
 static const struct channel_row edge_rows[] = {
-    ROW(EDGE_SUBMIT, submit, heard_submit),
-    ROW(EDGE_SUBMIT_DONE, submit_done, NULL),
-    ROW(EDGE_QUEUE_STATE, queue_state, NULL),
-    DIRECTORY_ROWS,
+    CHANNEL_ROW(EDGE_SUBMIT, submit, heard_submit),
+    CHANNEL_ROW(EDGE_SUBMIT_DONE, submit_done, NULL),
+    CHANNEL_ROW(EDGE_QUEUE_STATE, queue_state, NULL),
+    DIRECTORY_ROWS(NULL, NULL),
+    { 0 },
 };
+/* Every answer is given before the next question is read: there is nothing to cancel. */
 static const struct channel_row admin_rows[] = {
-    ROW(ADMIN_ASK, admin_ask, heard_ask),
-    ROW(ADMIN_ANSWER, admin_answer, NULL),
-    ROW(ADMIN_PROGRESS, admin_progress, NULL),
-    ROW(ADMIN_CANCEL, admin_cancel, heard_cancel),
-    ROW(EDGE_SUBMIT, submit, heard_submit),
-    ROW(EDGE_SUBMIT_DONE, submit_done, NULL),
-    DIRECTORY_ROWS,
+    ADMIN_ROWS(heard_ask, NULL, NULL, channel_ignore),
+    CHANNEL_ROW(EDGE_SUBMIT, submit, heard_submit),
+    CHANNEL_ROW(EDGE_SUBMIT_DONE, submit_done, NULL),
+    DIRECTORY_ROWS(NULL, NULL),
+    { 0 },
 };
 static const struct channel_row relay_rows[] = {
-    ROW(RELAY_ATTEMPT, attempt, NULL),
-    ROW(RELAY_ATTEMPT_DONE, attempt_done, heard_attempt_done),
-    DIRECTORY_ROWS,
+    CHANNEL_ROW(RELAY_ATTEMPT, attempt, NULL),
+    CHANNEL_ROW(RELAY_ATTEMPT_DONE, attempt_done, heard_attempt_done),
+    DIRECTORY_ROWS(NULL, NULL),
+    { 0 },
 };
 static const struct channel_row vault_rows[] = {
-    ROW(VAULT_MAILBOX_STATE, mailbox_state, heard_mailbox_state),
-    DIRECTORY_ROWS,
+    CHANNEL_ROW(VAULT_MAILBOX_STATE, mailbox_state, heard_mailbox_state),
+    DIRECTORY_ROWS(NULL, NULL),
+    { 0 },
 };
 
 static const struct channel_row *rows(enum role_kind peer)

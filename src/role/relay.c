@@ -59,10 +59,6 @@ static void heard_object(void *ctx, const void *message)
     relay_directory_object(((struct relay_role *)ctx)->relay, message);
 }
 
-static void heard_directory_done(void *ctx, const void *message)
-{
-}
-
 static void heard_token(void *ctx, const void *message)
 {
     relay_token(((struct relay_role *)ctx)->relay, message);
@@ -78,30 +74,21 @@ static void heard_admin_cancel(void *ctx, const void *message)
     relay_admin_cancel(((struct relay_role *)ctx)->relay, ((const struct admin_cancel *)message)->tag);
 }
 
-#define ROW(type, of, heard) \
-    { \
-        type, #type, of##_fields, sizeof(struct of), heard \
-    }
-
 static const struct channel_row queue_rows[] = {
-    ROW(RELAY_ATTEMPT, attempt, heard_attempt),
-    ROW(RELAY_ATTEMPT_DONE, attempt_done, NULL),
-    ROW(DIRECTORY_OBJECT, directory_object, heard_object),
-    ROW(DIRECTORY_DONE, directory_done, heard_directory_done),
+    CHANNEL_ROW(RELAY_ATTEMPT, attempt, heard_attempt),
+    CHANNEL_ROW(RELAY_ATTEMPT_DONE, attempt_done, NULL),
+    DIRECTORY_ROWS(heard_object, channel_ignore),
     { 0 },
 };
 
 static const struct channel_row vault_rows[] = {
-    ROW(TOKEN_ASK, token_ask, NULL),
-    ROW(TOKEN_ANSWER, token_answer, heard_token),
+    CHANNEL_ROW(TOKEN_ASK, token_ask, NULL),
+    CHANNEL_ROW(TOKEN_ANSWER, token_answer, heard_token),
     { 0 },
 };
 
 static const struct channel_row admin_rows[] = {
-    ROW(ADMIN_ASK, admin_ask, heard_admin_ask),
-    ROW(ADMIN_ANSWER, admin_answer, NULL),
-    ROW(ADMIN_PROGRESS, admin_progress, NULL),
-    ROW(ADMIN_CANCEL, admin_cancel, heard_admin_cancel),
+    ADMIN_ROWS(heard_admin_ask, NULL, NULL, heard_admin_cancel),
     { 0 },
 };
 

@@ -233,17 +233,17 @@ static void on_control_closed(void *ctx, const struct fault *why)
 }
 
 static const struct channel_row control_rows[] = {
-    { PARENT_PEER, "peer", parent_peer_fields, sizeof(struct parent_peer), heard_peer },
-    { PARENT_LISTENER, "listener", parent_listener_fields, sizeof(struct parent_listener), heard_listener },
-    { PARENT_LISTENER_END, "listener-end", parent_number_fields, sizeof(struct parent_number), heard_listener_end },
-    { PARENT_RELOAD, "reload", parent_text_fields, sizeof(struct parent_text), heard_reload },
-    { PARENT_EVENTS, "events", parent_fd_fields, sizeof(struct parent_fd), heard_events },
-    { PARENT_STOP, "stop", parent_empty_fields, sizeof(struct parent_empty), heard_stop },
-    { PARENT_START, "start", parent_empty_fields, sizeof(struct parent_empty), heard_start },
-    { PARENT_READY, "ready", parent_empty_fields, sizeof(struct parent_empty), NULL },
-    { PARENT_ASK, "ask", parent_text_fields, sizeof(struct parent_text), NULL },
-    { PARENT_ANSWER, "answer", parent_text_fields, sizeof(struct parent_text), heard_answer },
-    { PARENT_LOST, "lost", parent_lost_fields, sizeof(struct parent_lost), NULL },
+    CHANNEL_ROW(PARENT_PEER, parent_peer, heard_peer),
+    CHANNEL_ROW(PARENT_LISTENER, parent_listener, heard_listener),
+    CHANNEL_ROW(PARENT_LISTENER_END, parent_number, heard_listener_end),
+    CHANNEL_ROW(PARENT_RELOAD, parent_text, heard_reload),
+    CHANNEL_ROW(PARENT_EVENTS, parent_fd, heard_events),
+    CHANNEL_ROW(PARENT_STOP, parent_empty, heard_stop),
+    CHANNEL_ROW(PARENT_START, parent_empty, heard_start),
+    CHANNEL_ROW(PARENT_READY, parent_empty, NULL),
+    CHANNEL_ROW(PARENT_ASK, parent_text, NULL),
+    CHANNEL_ROW(PARENT_ANSWER, parent_text, heard_answer),
+    CHANNEL_ROW(PARENT_LOST, parent_lost, NULL),
     { 0 },
 };
 

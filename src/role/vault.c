@@ -145,16 +145,13 @@ static void heard_object(void *ctx, const void *message)
     struct peer *p = ctx;
     struct vault_role *self = p->self;
     const struct directory_object *o = message;
-    struct fault why = { 0 };
-    if (o->kind >= OBJECT_KINDS || !is_changed(self, o))
+    struct fault why;
+    if (!is_changed(self, o))
         return;
-    json_t *json = o->is_removed ? NULL : json_loads(o->json, 0, NULL);
-    bool is_readable = o->is_removed || json;
-    if (is_readable && directory_apply(self->directory, (enum object_kind)o->kind, o->key, json, &why))
+    if (directory_apply_text(self->directory, o->kind, o->key, o->is_removed ? NULL : o->json, &why))
         tokens_object_changed(self->tokens, (enum object_kind)o->kind, o->key);
     else
-        log_error("object.refused", LOG_TEXT("key", o->key), LOG_FAULT(&why));
-    json_decref(json);
+        log_error("directory.refused", LOG_TEXT("key", o->key), LOG_FAULT(&why));
 }
 
 static void heard_objects_done(void *ctx, const void *message)
@@ -165,37 +162,24 @@ static void heard_objects_done(void *ctx, const void *message)
     role_ready(p->self->role);
 }
 
-#define ROW(number, tag, fn) \
-    { \
-        number, #tag, tag##_fields, sizeof(struct tag), fn \
-    }
-#define END \
-    { \
-        0 \
-    }
-
 static const struct channel_row edge_rows[] = {
-    ROW(EDGE_LOGIN_ASK, login_ask, heard_login),
-    ROW(EDGE_LOGIN_ANSWER, login_answer, NULL),
-    END,
+    CHANNEL_ROW(EDGE_LOGIN_ASK, login_ask, heard_login),
+    CHANNEL_ROW(EDGE_LOGIN_ANSWER, login_answer, NULL),
+    { 0 },
 };
 static const struct channel_row relay_rows[] = {
-    ROW(TOKEN_ASK, token_ask, heard_token_ask),
-    ROW(TOKEN_ANSWER, token_answer, NULL),
-    END,
+    CHANNEL_ROW(TOKEN_ASK, token_ask, heard_token_ask),
+    CHANNEL_ROW(TOKEN_ANSWER, token_answer, NULL),
+    { 0 },
 };
 static const struct channel_row admin_rows[] = {
-    ROW(ADMIN_ASK, admin_ask, heard_ask),
-    ROW(ADMIN_ANSWER, admin_answer, NULL),
-    ROW(ADMIN_PROGRESS, admin_progress, NULL),
-    ROW(ADMIN_CANCEL, admin_cancel, heard_cancel),
-    END,
+    ADMIN_ROWS(heard_ask, NULL, NULL, heard_cancel),
+    { 0 },
 };
 static const struct channel_row queue_rows[] = {
-    ROW(VAULT_MAILBOX_STATE, mailbox_state, NULL),
-    ROW(DIRECTORY_OBJECT, directory_object, heard_object),
-    ROW(DIRECTORY_DONE, directory_done, heard_objects_done),
-    END,
+    CHANNEL_ROW(VAULT_MAILBOX_STATE, mailbox_state, NULL),
+    DIRECTORY_ROWS(heard_object, heard_objects_done),
+    { 0 },
 };
 
 static const struct channel_row *rows(enum role_kind peer)

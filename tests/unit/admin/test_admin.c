@@ -92,21 +92,15 @@ static void heard_submit_done(void *ctx, const void *message)
 }
 
 static const struct channel_row far_rows[] = {
-    { ADMIN_ASK, "ask", admin_ask_fields, sizeof(struct admin_ask), heard_ask },
-    { ADMIN_CANCEL, "cancel", admin_cancel_fields, sizeof(struct admin_cancel), heard_cancel },
-    { ADMIN_ANSWER, "answer", admin_answer_fields, sizeof(struct admin_answer), NULL },
-    { ADMIN_PROGRESS, "progress", admin_progress_fields, sizeof(struct admin_progress), NULL },
-    { EDGE_SUBMIT, "submit", submit_fields, sizeof(struct submit), heard_submit },
-    { EDGE_SUBMIT_DONE, "done", submit_done_fields, sizeof(struct submit_done), NULL },
+    ADMIN_ROWS(heard_ask, NULL, NULL, heard_cancel),
+    CHANNEL_ROW(EDGE_SUBMIT, submit, heard_submit),
+    CHANNEL_ROW(EDGE_SUBMIT_DONE, submit_done, NULL),
     { 0 },
 };
 static const struct channel_row near_rows[] = {
-    { ADMIN_ASK, "ask", admin_ask_fields, sizeof(struct admin_ask), NULL },
-    { ADMIN_CANCEL, "cancel", admin_cancel_fields, sizeof(struct admin_cancel), NULL },
-    { ADMIN_ANSWER, "answer", admin_answer_fields, sizeof(struct admin_answer), heard_answer },
-    { ADMIN_PROGRESS, "progress", admin_progress_fields, sizeof(struct admin_progress), heard_progress },
-    { EDGE_SUBMIT, "submit", submit_fields, sizeof(struct submit), NULL },
-    { EDGE_SUBMIT_DONE, "done", submit_done_fields, sizeof(struct submit_done), heard_submit_done },
+    ADMIN_ROWS(NULL, heard_answer, heard_progress, NULL),
+    CHANNEL_ROW(EDGE_SUBMIT, submit, NULL),
+    CHANNEL_ROW(EDGE_SUBMIT_DONE, submit_done, heard_submit_done),
     { 0 },
 };
 

@@ -40,8 +40,8 @@ static void heard_login(void *ctx, const void *message)
 }
 
 static const struct channel_row vault_rows[] = {
-    { EDGE_LOGIN_ASK, "login.ask", login_ask_fields, sizeof(struct login_ask), heard_login },
-    { EDGE_LOGIN_ANSWER, "login.answer", login_answer_fields, sizeof(struct login_answer), NULL },
+    CHANNEL_ROW(EDGE_LOGIN_ASK, login_ask, heard_login),
+    CHANNEL_ROW(EDGE_LOGIN_ANSWER, login_answer, NULL),
     { 0 },
 };
 
@@ -99,11 +99,10 @@ static void heard_submit(void *ctx, const void *message)
 }
 
 static const struct channel_row queue_rows[] = {
-    { EDGE_SUBMIT, "submit", submit_fields, sizeof(struct submit), heard_submit },
-    { EDGE_SUBMIT_DONE, "submit.done", submit_done_fields, sizeof(struct submit_done), NULL },
-    { EDGE_QUEUE_STATE, "queue.state", queue_state_fields, sizeof(struct queue_state), NULL },
-    { DIRECTORY_OBJECT, "directory.object", directory_object_fields, sizeof(struct directory_object), NULL },
-    { DIRECTORY_DONE, "directory.done", directory_done_fields, sizeof(struct directory_done), NULL },
+    CHANNEL_ROW(EDGE_SUBMIT, submit, heard_submit),
+    CHANNEL_ROW(EDGE_SUBMIT_DONE, submit_done, NULL),
+    CHANNEL_ROW(EDGE_QUEUE_STATE, queue_state, NULL),
+    DIRECTORY_ROWS(NULL, NULL),
     { 0 },
 };
 

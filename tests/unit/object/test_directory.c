@@ -213,6 +213,33 @@ static void test_each(void **state)
     directory_free(d);
 }
 
+static void test_a_message_may_hold_anything(void **state)
+{
+    static const struct {
+        uint32_t kind;
+        const char *key, *json;
+        bool is_taken;
+    } cases[] = {
+        { OBJECT_APP, "new", "{\"name\":\"new\",\"mailboxes\":[\"box@example.org\"]}", true },
+        { OBJECT_KINDS, "new", "{\"name\":\"new\"}", false },
+        { UINT32_MAX, "new", NULL, false },
+        { OBJECT_APP, "scanner", "{\"name\":", false },
+        { OBJECT_APP, "scanner", "", false },
+        { OBJECT_APP, "scanner", "{\"name\":\"scanner\",\"name\":\"other\"}", false },
+    };
+    struct directory *d = filled();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fault why = { 0 };
+        assert_int_equal(directory_apply_text(d, cases[i].kind, cases[i].key, cases[i].json, &why), cases[i].is_taken);
+        assert_int_equal(why.text[0] == '\0', cases[i].is_taken);
+    }
+    assert_non_null(directory_app(d, "new"));
+    assert_non_null(directory_app(d, "scanner"));
+    assert_true(directory_apply_text(d, OBJECT_APP, "scanner", NULL, NULL));
+    assert_null(directory_app(d, "scanner"));
+    directory_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_a_bad_change_changes_nothing),
         cmocka_unit_test(test_references),
         cmocka_unit_test(test_each),
+        cmocka_unit_test(test_a_message_may_hold_anything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
