@@ -167,10 +167,9 @@ def authorise(stage, interactive):
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     url = json.loads(waiting.stdout.readline())["url"]
     if interactive:
-        user = next(u for u in stage.sandbox["users"] if u["address"] == MAILBOX)
         note("open this address in a browser (it will warn of the sandbox's own certificate):")
         print(f"\n{url}\n")
-        note(f"sign in as {MAILBOX} with the password {user['password']}")
+        note(f"choose {MAILBOX} and press Accept")
     else:
         press_buttons(stage, url)
     out, err = waiting.communicate(timeout=600)
