@@ -127,7 +127,7 @@ static const struct option_row app_options[] = {
       "mailboxes" },
     { "allow", 0, OPTION_LIST, "PROTOCOL...", "smtp, imap, pop3, http; all if not given.", SHAPE_LIST, "allow" },
     { "from", 0, OPTION_LIST, "CIDR...", "Address ranges it is known by without signing in.", SHAPE_LIST, "from" },
-    { "only-from", 0, OPTION_FLAG, NULL, "Its password works from those ranges only.", SHAPE_FLAG, "only_from" },
+    { "only-from", 0, OPTION_FLAG, NULL, "Its password is needed, and works from those ranges only.", SHAPE_FLAG, "only_from" },
     { "no-password", 0, OPTION_FLAG, NULL, "No password: known by its address alone.", SHAPE_OFF, "has_password" },
     { "password", 0, OPTION_FLAG, NULL, "The opposite, which is the default.", SHAPE_FLAG, "has_password" },
     { "force-sender", 0, OPTION_TEXT, "ADDRESS", "Put this sender into all its mail.", SHAPE_TEXT, "force_sender" },

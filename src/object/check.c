@@ -102,6 +102,9 @@ bool check_app(void *object, struct fault *why)
             "password");
     if (a->only_from && !a->from_count)
         return fault_set(why, FAULT_CONFIG, "object.invalid", "only_from needs at least one address range in from");
+    if (a->only_from && !a->has_password)
+        return fault_set(why, FAULT_CONFIG, "object.invalid",
+                         "only_from asks for a password and an address: without a password nobody could use it");
     if (a->any_sender && a->force_sender[0])
         return fault_set(why, FAULT_CONFIG, "object.invalid", "any_sender and force_sender exclude each other");
     return true;

@@ -198,6 +198,8 @@ static bool check_app_ranges(const struct directory *d, const struct app *a, str
         struct net_range range;
         if (!net_range_parse(a->from[i], &range, why))
             return false;
+        if (a->only_from)
+            continue;
         const struct app *rival = ranges_rival(&d->ranges, &range, a->allow, a->name);
         if (rival)
             return fault_set(why, FAULT_CONFIG, REFERENCE,

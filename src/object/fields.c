@@ -154,7 +154,7 @@ static const struct field app_fields[] = {
       .help = "May use these; the first is the usual one." },
     { SET("allow", app, allow), .help = "Protocols it may use; none named: all." },
     { TEXTS("from", app, from, rule_range), .help = "Address ranges it is known by without signing in." },
-    { FLAG("only_from", app, only_from), .help = "Its password works from those ranges only." },
+    { FLAG("only_from", app, only_from), .help = "Its password is needed, and works from those ranges only." },
     { FLAG("has_password", app, has_password), .initial = true, .help = "It may sign in with its own password." },
     { TEXT("force_sender", app, force_sender, rule_address), .help = "Sender put into all its mail." },
     { FLAG("any_sender", app, any_sender), .help = "It may use any sender; the provider decides." },

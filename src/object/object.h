@@ -85,8 +85,8 @@ struct app {
     uint32_t allow;    /* of enum object_protocol; 0: all */
     const char **from; /* CIDR ranges known without a sign-in */
     size_t from_count;
-    bool only_from;           /* its password works from those ranges only */
-    bool has_password;        /* false: by address alone */
+    bool only_from;    /* ranges let nobody in by themselves: the password is needed, and works from there only */
+    bool has_password; /* false: by address alone */
     const char *force_sender; /* "" or an address of the mailbox: envelope and From are rewritten to it */
     bool any_sender;          /* may use any sender; Microsoft decides (discouraged) */
 };

@@ -31,8 +31,11 @@ static void insert(struct ranges *r, const struct app_range *item)
     r->count++;
 }
 
+/* An app that must sign in *and* come from its ranges is known by neither alone. */
 void ranges_add(struct ranges *r, const struct app *a)
 {
+    if (a->only_from)
+        return;
     for (size_t i = 0; i < a->from_count; i++) {
         struct app_range item = { .app = a };
         if (net_range_parse(a->from[i], &item.range, NULL))

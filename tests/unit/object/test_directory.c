@@ -86,6 +86,9 @@ static void test_longest_prefix_wins(void **state)
     assert_null(directory_app_by_host(d, "192.0.2.1", OBJECT_SMTP));
     must(d, OBJECT_APP, "printer", NULL);
     assert_string_equal(directory_app_by_host(d, "10.1.2.3", OBJECT_SMTP)->name, "scanner");
+    must(d, OBJECT_APP, "strict",
+         "{'name':'strict','mailboxes':['box@example.org'],'from':['10.1.2.3'],'only_from':true}");
+    assert_string_equal(directory_app_by_host(d, "10.1.2.3", OBJECT_SMTP)->name, "scanner"); /* a password is needed */
     directory_free(d);
 }
 

@@ -143,6 +143,8 @@ static const struct {
     { OBJECT_APP, "'name':'a','mailboxes':['b@c'],'allow':['ftp']", "allow must be one of: smtp, imap, pop3, http" },
     { OBJECT_APP, "'name':'a','mailboxes':['b@c'],'has_password':false", "nobody could use it" },
     { OBJECT_APP, "'name':'a','mailboxes':['b@c'],'only_from':true", "only_from needs at least one address range" },
+    { OBJECT_APP, "'name':'a','mailboxes':['b@c'],'from':['::1'],'only_from':true,'has_password':false",
+      "only_from asks for a password and an address" },
     { OBJECT_APP, "'name':'a','mailboxes':['b@c'],'any_sender':true,'force_sender':'a@b'", "exclude each other" },
     { OBJECT_PROVIDER, "'name':'p'", "no server is given" },
     { OBJECT_PROVIDER, "'name':'p','smtp':{'host':'h'}", "needs issuer" },
