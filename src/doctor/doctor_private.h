@@ -58,8 +58,8 @@ extern const struct smtp_row table_smtp_sign_in[], table_smtp_message[], table_s
 extern const size_t table_smtp_sign_in_count, table_smtp_message_count, table_smtp_by_code_count;
 extern const struct oauth_row table_oauth_user[], table_oauth_tenant[], table_oauth_app[], table_oauth_by_error[];
 extern const size_t table_oauth_user_count, table_oauth_tenant_count, table_oauth_app_count, table_oauth_by_error_count;
-extern const struct finding table_local[], table_handed_in[];
-extern const size_t table_local_count, table_handed_in_count;
+extern const struct finding table_upstream[], table_local[], table_handed_in[];
+extern const size_t table_upstream_count, table_local_count, table_handed_in_count;
 
 /* Fills {placeholders} of one step; given. A fact that is unknown, or holds anything but plain address and name characters (it
  * may end up in an administrator's shell), leaves "<name>". */

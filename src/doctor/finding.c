@@ -208,24 +208,22 @@ const struct finding *finding_of_oauth(const char *error, long aadsts, const cha
 }
 
 /* One numbering over all tables, so that whoever walks them needs not know how many there are. */
-#define SECTION(table) \
+#define ROWS(table) \
     { \
         &(table)[0].finding, sizeof *(table), &table##_count \
+    }
+#define FINDINGS(table) \
+    { \
+        &(table)[0], sizeof *(table), &table##_count \
     }
 static const struct {
     const struct finding *first;
     size_t stride;
     const size_t *count;
 } sections[] = {
-    SECTION(table_smtp_sign_in),
-    SECTION(table_smtp_message),
-    SECTION(table_smtp_by_code),
-    SECTION(table_oauth_user),
-    SECTION(table_oauth_tenant),
-    SECTION(table_oauth_app),
-    SECTION(table_oauth_by_error),
-    { &table_local[0], sizeof *table_local, &table_local_count },
-    { &table_handed_in[0], sizeof *table_handed_in, &table_handed_in_count },
+    ROWS(table_smtp_sign_in), ROWS(table_smtp_message),  ROWS(table_smtp_by_code),   ROWS(table_oauth_user),
+    ROWS(table_oauth_tenant), ROWS(table_oauth_app),     ROWS(table_oauth_by_error), FINDINGS(table_upstream),
+    FINDINGS(table_local),    FINDINGS(table_handed_in),
 };
 
 size_t finding_count(void)

@@ -149,7 +149,7 @@ const struct smtp_row table_smtp_sign_in[] = {
         .kind = FAULT_HOLD,
         .cause = "The server wants TLS before anything else, but this provider is set up without.",
         .fix = FIX("Set tls: starttls (port 587) in the provider, or for the mailbox: postern mailbox set {mailbox} "
-                   "--smtp-tls starttls",
+                   "--tls starttls",
                    STEP_TEST),
         .who = FINDING_POSTERN_ADMIN } },
     { { { 530, "5.7.57", NULL, 0 },
@@ -168,7 +168,7 @@ const struct smtp_row table_smtp_sign_in[] = {
         .cause = "The server does not know the sign-in mechanism that this provider is set up with.",
         .fix = FIX("Microsoft 365 wants sasl: xoauth2; set it in the provider, or for the mailbox: postern mailbox set "
                    "{mailbox} "
-                   "--smtp-sasl xoauth2",
+                   "--sasl xoauth2",
                    STEP_TEST),
         .who = FINDING_POSTERN_ADMIN } },
     { { { 501, "5.5.124", NULL, 0 } },
