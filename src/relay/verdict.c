@@ -70,8 +70,8 @@ struct verdict verdict_of_failure(struct outlet *o, const struct upstream_failur
         return verdict_of_finding(o, f->when, f->finding, f->words);
     enum attempt_class class = class_of(f->fault.kind);
     return (struct verdict){
-        /* What befalls a connection is never a message's fault. */
-        .class = class == ATTEMPT_BOUNCE ? ATTEMPT_HOLD : class,
+        /* What befalls a connection before the message is never the message's fault. */
+        .class = class == ATTEMPT_BOUNCE && is_sign_in(f->when) ? ATTEMPT_HOLD : class,
         .id = f->fault.id,
         .retry_after_s = f->fault.retry_after_s,
         .is_mailbox_fault = is_sign_in(f->when),
