@@ -10,6 +10,8 @@ enum {
     RELAY_ATTEMPT_DONE, /* relay > queue */
 };
 
+#define RELAY_BODY_INLINE 262144 /* larger bodies travel as a descriptor */
+
 #define MSG_ATTEMPT(F, L) \
     F(U64, tag, 0) \
     F(U64, id, 0) \
@@ -21,7 +23,7 @@ enum {
     F(TEXT, envid, 512) \
     F(U64, size, 0) \
     L(submit_recipient, recipients, EDGE_RECIPIENTS) \
-    F(BYTES, body, EDGE_BODY_INLINE) \
+    F(BYTES, body, RELAY_BODY_INLINE) \
     F(FD, fd, 0) /* read-only; use pread */
 MSG_STRUCT(attempt, MSG_ATTEMPT);
 

@@ -82,7 +82,7 @@ bool store_message_add(struct store *s, const struct store_message *m, const str
     if (m->size > STORE_BODY_INLINE)
         return spool_add(&s->spool, m->id, fd, m->size, why) &&
                add_rows(s, m, flags | STORE_SPOOLED, r, count, body, why);
-    uint8_t *data = mem_alloc(STORE_BODY_INLINE);
+    uint8_t *data = mem_alloc(m->size);
     bool ok = read_small(fd, m->size, data, why);
     close(fd);
     ok = ok && add_rows(s, m, flags, r, count, (struct bytes){ data, m->size }, why);

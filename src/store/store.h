@@ -14,7 +14,7 @@
 #include "base/bytes.h"
 #include "base/fault.h"
 
-#define STORE_BODY_INLINE 65536
+#define STORE_BODY_INLINE 262144
 #define STORE_ATTEMPTS_KEPT 12 /* per message: the first and the newest */
 
 struct store;

@@ -12,7 +12,7 @@
 #include "base/log.h"
 
 enum {
-    WAL_PAGES = 4000,         /* then the log is moved even while people wait: tens of milliseconds */
+    WAL_PAGES = 12000,        /* then the log is moved even while people wait: tens of milliseconds */
     WAL_SIZE_KEPT = 64 << 20, /* bytes; a log that once grew past this is cut back */
     BUSY_MS = 2000,           /* a predecessor that is still dying */
 };

@@ -140,7 +140,7 @@ static void test_a_large_body_is_a_file_that_goes_with_its_message(void **state)
 {
     struct fixture *f = *state;
     struct fault why = { 0 };
-    struct bytes large = { mem_alloc(200000), 200000 }, body;
+    struct bytes large = { mem_alloc(400000), 400000 }, body;
     char spool[96], probe[6] = "";
     int fd;
     memset((uint8_t *)large.data, 'x', large.size);
@@ -156,7 +156,7 @@ static void test_a_large_body_is_a_file_that_goes_with_its_message(void **state)
     assert_int_equal(count_files(f), 2);
 
     assert_true(store_body_get(f->s, 2, f->a, &body, &fd, &why));
-    assert_int_equal(pread(fd, probe, 5, 199995), 5);
+    assert_int_equal(pread(fd, probe, 5, 399995), 5);
     assert_string_equal(probe, "xxxxx");
     assert_int_equal(write(fd, "y", 1), -1);
     close(fd);
@@ -175,7 +175,7 @@ static void test_a_large_body_is_a_file_that_goes_with_its_message(void **state)
 static bool finish(struct store *s, uint64_t id, bool is_soft)
 {
     struct fault why;
-    struct store_message m = a_message(id, 200000);
+    struct store_message m = a_message(id, 400000);
     m.state = STORE_DELIVERED;
     m.flags = STORE_SPOOLED;
     m.finished = 5000;
@@ -188,7 +188,7 @@ static void test_a_soft_commit_keeps_files_until_the_disk_knows(void **state)
 {
     struct fixture *f = *state;
     struct fault why = { 0 };
-    struct bytes large = { mem_alloc(200000), 200000 };
+    struct bytes large = { mem_alloc(400000), 400000 };
     struct store_message m;
     for (uint64_t id = 1; id <= 3; id++)
         assert_true(store_begin(f->s, &why) && add(f->s, id, large, nameless("/tmp", large), &why) &&
@@ -237,7 +237,7 @@ static void test_orphans_are_tidied_and_owned_files_stay(void **state)
 {
     struct fixture *f = *state;
     struct fault why = { 0 };
-    struct bytes large = { mem_alloc(70000), 70000 };
+    struct bytes large = { mem_alloc(400000), 400000 };
     char path[160];
     assert_true(store_begin(f->s, &why) && add(f->s, 1, large, nameless("/tmp", large), &why) &&
                 store_commit(f->s, &why));
