@@ -254,6 +254,11 @@ const char *conn_tls_text(const struct conn *c)
     return c->filter ? filter_tls_text(c->filter) : "";
 }
 
+bool conn_tls_certificate(const struct conn *c, struct tls_certificate *out)
+{
+    return c->filter && filter_tls_certificate(c->filter, out);
+}
+
 const struct net_addr *conn_peer(const struct conn *c)
 {
     return &c->peer;

@@ -59,6 +59,8 @@ void conn_start_tls_server(struct conn *c, struct tls_context *tls);
 void conn_start_tls_client(struct conn *c, struct tls_context *tls, const char *host);
 bool conn_is_tls(const struct conn *c);
 const char *conn_tls_text(const struct conn *c); /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" */
+/* The certificate that the server showed and that passed; false where there is none. */
+bool conn_tls_certificate(const struct conn *c, struct tls_certificate *out);
 const struct net_addr *conn_peer(const struct conn *c);
 
 void conn_set_idle(struct conn *c, int64_t idle_ms);

@@ -43,6 +43,8 @@ struct filter *filter_socket_new(int fd);
 /* `below` and one reference to `tls` are taken. `host` NULL: we are the server. `peer` names the other side in faults. */
 struct filter *filter_tls_new(struct filter *below, struct tls_context *tls, const char *host, const char *peer);
 const char *filter_tls_text(const struct filter *f);
-void filter_free(struct filter *f); /* with all below; takes NULL */
+bool filter_tls_certificate(const struct filter *f,
+                            struct tls_certificate *out); /* false: no peer's certificate is there */
+void filter_free(struct filter *f);                       /* with all below; takes NULL */
 
 #endif

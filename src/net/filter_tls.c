@@ -311,3 +311,27 @@ const char *filter_tls_text(const struct filter *f)
 {
     return f->kind == &tls_kind ? ((const struct tls_filter *)f)->text : "";
 }
+
+static void name_text(X509_NAME *name, char *out, size_t size)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    assert(bio);
+    X509_NAME_print_ex(bio, name, 0, XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB);
+    char *text;
+    long length = BIO_get_mem_data(bio, &text);
+    text_sanitize((struct bytes){ (const uint8_t *)text, (size_t)length }, out, size);
+    BIO_free(bio);
+}
+
+bool filter_tls_certificate(const struct filter *f, struct tls_certificate *out)
+{
+    struct tm end;
+    const struct tls_filter *t = (const struct tls_filter *)f;
+    X509 *shown = f->kind == &tls_kind ? SSL_get0_peer_certificate(t->ssl) : NULL;
+    if (!shown || ASN1_TIME_to_tm(X509_get0_notAfter(shown), &end) != 1)
+        return false;
+    name_text(X509_get_subject_name(shown), out->subject, sizeof out->subject);
+    name_text(X509_get_issuer_name(shown), out->issuer, sizeof out->issuer);
+    out->expires_ms = (int64_t)timegm(&end) * 1000;
+    return true;
+}

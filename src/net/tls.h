@@ -7,6 +7,12 @@
 
 struct tls_context;
 
+/* What a server showed, for people to read. */
+struct tls_certificate {
+    char subject[256], issuer[256]; /* "O = Example, CN = smtp.example.org" */
+    int64_t expires_ms;             /* since 1970 UTC */
+};
+
 /* PEM chain and PEM key; checks that they belong together. Faults say which file part is wrong and why. */
 struct tls_context *tls_server_new(struct bytes certificate_pem, struct bytes key_pem, struct fault *why);
 /* Verifies chain and host name always. `ca_pem` empty: the system's store. */
