@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "relay/upstream_private.h"
@@ -90,6 +91,20 @@ static void on_turn(void *ctx)
 
 /* -- connection -- */
 
+static void tell_tls(struct upstream *u)
+{
+    struct tls_certificate shown = { .expires_ms = 0 };
+    char text[900], until[32];
+
+    dialogue_note(&u->dialogue, "%s", conn_tls_text(u->conn));
+    if (!u->user || !u->user->step || !conn_tls_certificate(u->conn, &shown))
+        return;
+    clock_iso(shown.expires_ms, until, sizeof until);
+    snprintf(text, sizeof text, "%s, certificate of %s by %s, valid until %.10s", conn_tls_text(u->conn), shown.subject,
+             shown.issuer, until);
+    upstream_step(u, "tls", text);
+}
+
 static void on_ready(void *ctx)
 {
     struct upstream *u = ctx;
@@ -104,10 +119,8 @@ static void on_ready(void *ctx)
         dialogue_note(&u->dialogue, "connected to %s", u->host);
         upstream_step(u, "connection", u->host);
     }
-    if (conn_is_tls(u->conn)) {
-        dialogue_note(&u->dialogue, "%s", conn_tls_text(u->conn));
-        upstream_step(u, "tls", conn_tls_text(u->conn));
-    }
+    if (conn_is_tls(u->conn))
+        tell_tls(u);
     if (!is_first)
         smtp_client_tls_done(u->client);
 }

@@ -54,6 +54,8 @@ static void a_working_mailbox_passes_every_step(void **state)
     assert_int_equal(json_array_size(json_object_get(j, "steps")), COUNT(steps));
     check_steps(f, steps, COUNT(steps), true);
     json_decref(j);
+    assert_non_null(strstr(f->progress[3], "certificate of "));
+    assert_non_null(strstr(f->progress[3], ", valid until 20"));
     fixture_turns(f);
     assert_non_null(strstr(script_server_heard(f->server), "RCPT TO:<me@contoso.example>"));
     assert_non_null(strstr(script_server_heard(f->server), "QUIT"));
