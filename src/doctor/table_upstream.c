@@ -73,11 +73,6 @@ const struct finding table_upstream[] = {
                  "The certificate and its key must belong together; correct the file's name in postern.yaml or in the "
                  "provider"),
       .who = FINDING_POSTERN_ADMIN },
-    { .id = "tls.expiring",
-      .kind = FAULT_HOLD,
-      .cause = "The certificate of {host} expires soon.",
-      .fix = FIX("Tell whoever runs {host}"),
-      .who = FINDING_POSTERN_ADMIN },
 
     /* The upstream server's abilities. */
     { .id = "smtp.starttls-missing",
