@@ -189,6 +189,7 @@ static void gather(void)
     gather_oauth(table_oauth_tenant, table_oauth_tenant_count);
     gather_oauth(table_oauth_app, table_oauth_app_count);
     gather_oauth(table_oauth_by_error, table_oauth_by_error_count);
+    gather_plain(table_upstream, table_upstream_count);
     gather_plain(table_local, table_local_count);
     gather_plain(table_handed_in, table_handed_in_count);
     assert(rows_count == finding_count());
