@@ -73,7 +73,10 @@ static void check_user(struct check *c)
     struct fault why = { 0 };
     if (geteuid() != 0)
         return;
-    if (!getpwnam(c->conf->user)) {
+    const struct passwd *user = getpwnam(c->conf->user);
+    if (user && user->pw_uid == 0)
+        return; /* nothing is given up then, so the group does not matter */
+    if (!user) {
         fault_set(&why, FAULT_CONFIG, "", "user: there is no user %s: useradd --system %s", c->conf->user,
                   c->conf->user);
         tell(c, &why);

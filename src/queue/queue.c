@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "base/text.h"
 #include "queue/queue_private.h"
 
 /* An open message from before: what was in flight then is simply due. */
@@ -138,8 +139,14 @@ void queue_mailbox_state(struct queue *q, const struct mailbox_state *state)
     if (!directory_mailbox(q->directory, state->mailbox))
         return;
     struct lane *l = lane_of(q, state->mailbox);
-    if (state->needs_person)
+    if (state->needs_person) {
+        snprintf(l->vault_finding, sizeof l->vault_finding, "%s", state->id);
         lane_hold(l, queue_now(q), 0, state->id, state->text);
-    else
-        lane_probe(l, queue_now(q));
+        return;
+    }
+    /* Held for what the vault now takes back: over. Held for another reason, by the server's word: worth one try. */
+    if (l->rest == LANE_HELD && text_equal(l->finding, l->vault_finding))
+        lane_open(l);
+    l->vault_finding[0] = '\0';
+    lane_probe(l, queue_now(q));
 }

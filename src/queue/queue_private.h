@@ -83,6 +83,7 @@ struct lane {
     unsigned faults; /* in a row */
     char finding[FAULT_ID_SIZE];
     char text[FAULT_TEXT_SIZE];
+    char vault_finding[FAULT_ID_SIZE]; /* what the vault last named as needing a person; "" : nothing */
 };
 
 struct flight {

@@ -51,6 +51,7 @@ def test_authorization_code_by_localhost(person):
     browse(person, a.url)
     code, said = a.end()
     assert code == 0, said
+    until(lambda: not person.gateway.json("status")["needs_person"], "nobody to be needed any more")
     person.gateway.wait_state(person.submit(letter()), "delivered")
 
 
