@@ -16,7 +16,7 @@ static const struct verb {
     { "message.get", ask_message_get },         { "message.content", ask_message_content },
     { "message.retry", ask_message_retry },     { "message.hold", ask_message_hold },
     { "message.release", ask_message_release }, { "message.remove", ask_message_remove },
-    { "queue.stats", ask_queue_stats },
+    { "queue.stats", ask_queue_stats },         { "mailbox.well", ask_mailbox_well },
 };
 
 const char *ask_text(const struct ask *a, const char *key)

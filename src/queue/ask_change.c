@@ -1,4 +1,5 @@
-/* Messages for the administrator: retry, hold, release, remove. Each id is done or refused with its own reason. */
+/* Messages for the administrator: retry, hold, release, remove. Each id is done or refused with its own reason.
+ * And the mailbox that a test has found well again. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -110,4 +111,18 @@ bool ask_message_release(struct ask *a, struct fault *why)
 bool ask_message_remove(struct ask *a, struct fault *why)
 {
     return change_all(a, drop, why);
+}
+
+bool ask_mailbox_well(struct ask *a, struct fault *why)
+{
+    const char *address = json_string_value(json_object_get(a->in, "address"));
+    if (!address || !directory_mailbox(a->q->directory, address)) {
+        a->status = 404;
+        return fault_set(why, FAULT_REJECT, "object.unknown", "there is no such mailbox");
+    }
+    struct lane *l = lane_of(a->q, address);
+    lane_open(l);
+    lane_wake(l);
+    a->out = json_object();
+    return true;
 }

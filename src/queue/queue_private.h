@@ -279,7 +279,7 @@ struct ask {
 };
 typedef bool ask_fn(struct ask *a, struct fault *why);
 ask_fn ask_object_list, ask_object_get, ask_object_put, ask_object_patch, ask_object_remove;
-ask_fn ask_message_list, ask_message_get, ask_message_content, ask_queue_stats;
+ask_fn ask_message_list, ask_message_get, ask_message_content, ask_queue_stats, ask_mailbox_well;
 ask_fn ask_message_retry, ask_message_hold, ask_message_release, ask_message_remove;
 const char *ask_text(const struct ask *a, const char *key); /* "" if absent */
 bool ask_id(const char *text, uint64_t *id);

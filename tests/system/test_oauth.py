@@ -199,3 +199,15 @@ def test_no_secret_is_in_any_log(person):
     for file in person.gateway.state.rglob("*"):
         if file.is_file():
             assert secret.encode() not in file.read_bytes(), file
+
+
+def test_a_test_that_goes_well_lets_the_mail_go_on(tenant):
+    tenant.sandbox.set("smtp.auth-tenant", "off")
+    message = tenant.submit(letter())
+    tenant.gateway.wait_state(message, "held")
+    refused = tenant.gateway.cli("mailbox", "test", MAILBOX, check=False)
+    assert refused.returncode == 1 and "SmtpClientAuthenticationDisabled" in refused.stdout + refused.stderr
+    tenant.sandbox.set("smtp.auth-tenant", "on")
+    tenant.gateway.cli("mailbox", "test", MAILBOX)
+    tenant.gateway.wait_state(message, "delivered")
+    assert not tenant.gateway.json("status")["needs_person"]
