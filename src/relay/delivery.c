@@ -125,73 +125,15 @@ static void finish(struct delivery *d)
     retire(d);
 }
 
-/* -- what the server must be able to carry -- */
-
-static bool has_8bit(struct bytes data)
-{
-    uint8_t any = 0;
-
-    for (size_t i = 0; i < data.size; i++)
-        any |= data.data[i];
-    return any & 0x80;
-}
-
-static bool file_has_8bit(struct delivery *d)
-{
-    uint8_t *chunk = d->relay->chunk;
-
-    for (uint64_t at = 0; at < d->env.size;) {
-        ssize_t got = pread(d->fd, chunk, CHUNK, (off_t)at);
-        if (got <= 0) /* told when it is sent */
-            return false;
-        if (has_8bit((struct bytes){ chunk, (size_t)got }))
-            return true;
-        at += (uint64_t)got;
-    }
-    return false;
-}
-
-static bool has_utf8_address(const struct smtp_envelope *env)
-{
-    bool found = has_8bit(bytes_of(env->sender));
-
-    for (size_t i = 0; i < env->recipients_count && !found; i++)
-        found = has_8bit(bytes_of(env->recipients[i].address));
-    return found;
-}
-
-static bool refuse(struct delivery *d, const char *id, const char *enhanced, const char *text)
-{
-    const struct verdict v = { .class = ATTEMPT_BOUNCE, .id = id };
-
-    decide_all(d, &v, 0, enhanced, text);
-    return false;
-}
-
-/* RFC 6152 3, 6531 3.4, 1870 6: changing the message to fit is not an option, it would break signatures. */
 static bool can_carry(struct delivery *d)
 {
-    const struct smtp_client_caps *caps = upstream_caps(d->up);
-    char text[1000];
+    struct carry_refusal refusal;
 
-    if (caps->size_limit > 0 && d->env.size > caps->size_limit) {
-        snprintf(text, sizeof text, "the message has %llu bytes and %s takes %llu at most",
-                 (unsigned long long)d->env.size, d->host, (unsigned long long)caps->size_limit);
-        return refuse(d, "smtp.size", "5.3.4", text);
-    }
-    if (!d->env.is_8bit && (d->fd < 0 ? has_8bit(d->body) : !caps->eightbit && file_has_8bit(d)))
-        d->env.is_8bit = true;
-    if (d->env.is_8bit && !caps->eightbit) {
-        snprintf(text, sizeof text, "the message has 8-bit bytes and %s takes 7-bit messages only", d->host);
-        return refuse(d, "smtp.no-8bit", "5.6.3", text);
-    }
-    bool has_address = has_utf8_address(&d->env);
-    if (!caps->smtputf8 && (has_address || (d->env.is_smtputf8 && d->env.is_8bit))) {
-        snprintf(text, sizeof text, "the message needs SMTPUTF8, which %s does not offer", d->host);
-        return refuse(d, "smtp.no-smtputf8", "5.6.7", text);
-    }
-    d->env.is_smtputf8 = (d->env.is_smtputf8 || has_address) && caps->smtputf8;
-    return true;
+    if (carry_check(&d->env, d->body, d->fd, d->relay->chunk, upstream_caps(d->up), d->host, &refusal))
+        return true;
+    const struct verdict v = { .class = ATTEMPT_BOUNCE, .id = refusal.id };
+    decide_all(d, &v, 0, refusal.enhanced, refusal.text);
+    return false;
 }
 
 /* -- the transaction -- */

@@ -132,6 +132,17 @@ bool delivery_is_whole(const struct delivery *d); /* everything was sent; only t
 void delivery_drop(struct delivery *d);           /* without an answer to the queue */
 void delivery_free(struct delivery *d);
 
+/* -- whether a server can take a message as it is -- */
+
+struct carry_refusal {
+    const char *id, *enhanced;
+    char text[800];
+};
+
+/* Sets what the envelope has to declare (is_8bit, is_smtputf8). `fd` -1: the body is inline. `chunk` is CHUNK bytes to read into. */
+bool carry_check(struct smtp_envelope *env, struct bytes body, int fd, uint8_t *chunk,
+                 const struct smtp_client_caps *caps, const char *host, struct carry_refusal *why);
+
 /* -- what an answer means for one recipient -- */
 
 struct verdict {

@@ -1,7 +1,7 @@
 /* relay/upstream.c - one connection to a mail server, from dialling to goodbye; used by one delivery (or test) at a time.
  *
- * The protocol is proto/smtp/client.h, the bytes are net/conn.h; here they are put together: who is told what, how long to
- * wait at each step, and when a connection is kept. Signing in is upstream_sign_in.c. */
+ * The bytes are net/conn.h, the protocol is proto/smtp/client.h (whose calls are answered in upstream_client.c); here is how long
+ * to wait at each step, when a connection is kept, and how it ends. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,178 +197,7 @@ void upstream_connect(struct upstream *u)
                         is_implicit ? u->tls : NULL, &limits, &events, u);
 }
 
-/* -- the protocol's calls -- */
-
-static void write_out(struct upstream *u, struct bytes out)
-{
-    if (u->state == UPSTREAM_OVER || u->is_unread || conn_write(u->conn, out) || u->state == UPSTREAM_LEAVING)
-        return;
-    u->is_unread = true;
-    loop_defer(u->relay->loop, &u->turn);
-}
-
-static void on_send(void *ctx, struct bytes out)
-{
-    struct upstream *u = ctx;
-
-    if (!u->in_body)
-        dialogue_client(&u->dialogue, out);
-    write_out(u, out);
-}
-
-static void on_send_secret(void *ctx, struct bytes out)
-{
-    struct upstream *u = ctx;
-
-    dialogue_client(&u->dialogue, BYTES_LIT("[masked]"));
-    conn_record_mask(u->conn, true);
-    write_out(u, out);
-    if (u->conn)
-        conn_record_mask(u->conn, false);
-}
-
-static void tell_greeting(struct upstream *u)
-{
-    if (!u->greeting_told)
-        upstream_step(u, "greeting", u->said);
-    u->greeting_told = true;
-}
-
-static void on_start_tls(void *ctx)
-{
-    struct upstream *u = ctx;
-
-    tell_greeting(u);
-    conn_start_tls_client(u->conn, u->tls, u->server.host);
-}
-
-static void on_want_credential(void *ctx)
-{
-    tell_greeting(ctx);
-    upstream_want_credential(ctx);
-}
-
-static void on_client_ready(void *ctx)
-{
-    struct upstream *u = ctx;
-
-    if (u->state == UPSTREAM_SIGNING_IN) {
-        u->state = UPSTREAM_BUSY;
-        log_info("relay.connected", LOG_TEXT("mailbox", u->mailbox), LOG_TEXT("host", u->host),
-                 LOG_TEXT("tls", conn_tls_text(u->conn)),
-                 LOG_NUMBER("ms", loop_now_ms(u->relay->loop) - u->dialled_ms));
-        tell_greeting(u);
-        if (u->options.sasl != SMTP_CLIENT_NO_AUTH)
-            upstream_step(u, "sign-in", u->said);
-    } else {
-        u->transactions++;
-    }
-    conn_set_idle(u->conn, COMMAND_MS);
-    if (u->user)
-        u->user->ready(u->ctx);
-}
-
-static void on_sender_answer(void *ctx, const struct smtp_reply *reply)
-{
-    struct upstream *u = ctx;
-    if (u->user)
-        u->user->sender_answer(u->ctx, reply);
-}
-
-static void on_recipient_answer(void *ctx, size_t index, const struct smtp_reply *reply)
-{
-    struct upstream *u = ctx;
-    if (u->user)
-        u->user->recipient_answer(u->ctx, index, reply);
-}
-
-static void on_want_body(void *ctx)
-{
-    struct upstream *u = ctx;
-
-    conn_set_idle(u->conn, BLOCK_MS);
-    u->in_body = true;
-    u->body_size = 0;
-    if (u->user)
-        u->user->want_body(u->ctx);
-}
-
-static void on_message_answer(void *ctx, const char *when, const struct smtp_reply *reply)
-{
-    struct upstream *u = ctx;
-    if (u->user)
-        u->user->message_answer(u->ctx, when, reply);
-}
-
-static void on_failed(void *ctx, const char *when, const struct smtp_reply *reply, const struct fault *why)
-{
-    struct upstream *u = ctx;
-    struct upstream_failure f = { .when = when, .enhanced = "", .words = why ? why->text : "" };
-
-    if (why)
-        f.fault = *why;
-    if (reply) {
-        f.code = reply->code;
-        f.enhanced = reply->enhanced;
-        f.words = reply->text;
-        /* Where the engine has a name for it, that is more than the code says. */
-        if (!why || *why->id == '\0')
-            f.finding = finding_of_smtp(when, reply->code, reply->enhanced, reply->text);
-    }
-    f.is_uncertain = !reply && smtp_client_is_uncertain(u->client);
-    upstream_fail(u, &f);
-}
-
-const struct smtp_client_host upstream_client_host = {
-    .send = on_send,
-    .send_secret = on_send_secret,
-    .start_tls = on_start_tls,
-    .want_credential = on_want_credential,
-    .ready = on_client_ready,
-    .auth_refused = upstream_auth_refused,
-    .sender_answer = on_sender_answer,
-    .recipient_answer = on_recipient_answer,
-    .want_body = on_want_body,
-    .message_answer = on_message_answer,
-    .failed = on_failed,
-};
-
-/* -- opening -- */
-
-static enum smtp_client_sasl sasl_of(const struct mailbox *m, enum object_sasl set)
-{
-    if (m->grant == OBJECT_GRANT_NONE || set == OBJECT_SASL_NONE)
-        return SMTP_CLIENT_NO_AUTH;
-    if (m->grant == OBJECT_GRANT_BASIC) /* the engine takes the other one where only that is offered */
-        return set == OBJECT_SASL_LOGIN ? SMTP_CLIENT_LOGIN : SMTP_CLIENT_PLAIN;
-    return set == OBJECT_SASL_OAUTHBEARER ? SMTP_CLIENT_OAUTHBEARER : SMTP_CLIENT_XOAUTH2;
-}
-
-static enum smtp_client_tls tls_of(enum object_tls set)
-{
-    switch (set) {
-    case OBJECT_TLS_NONE:
-        return SMTP_CLIENT_NO_TLS;
-    case OBJECT_TLS_IMPLICIT:
-        return SMTP_CLIENT_IMPLICIT;
-    case OBJECT_TLS_DEFAULT:
-    case OBJECT_TLS_STARTTLS:
-        break;
-    }
-    return SMTP_CLIENT_STARTTLS;
-}
-
-static void set_options(struct upstream *u, const struct mailbox *m)
-{
-    u->options = (struct smtp_client_options){
-        .helo = arena_strdup(u->life, u->relay->hostname),
-        .host = u->server.host,
-        .port = (uint16_t)u->server.port,
-        .tls = tls_of(u->server.tls),
-        .sasl = sasl_of(m, u->server.sasl),
-        .initial_response = u->server.initial_response,
-    };
-}
+/* -- its beginning -- */
 
 static void on_timer(void *ctx)
 {
@@ -383,7 +212,7 @@ static void on_timer(void *ctx)
     upstream_fail_fault(u, "auth", &why);
 }
 
-static struct upstream *upstream_new(struct outlet *o, const struct upstream_user *user, void *ctx)
+struct upstream *upstream_new(struct outlet *o, const struct upstream_user *user, void *ctx)
 {
     struct upstream *u = mem_alloc(sizeof *u);
 
@@ -398,33 +227,6 @@ static struct upstream *upstream_new(struct outlet *o, const struct upstream_use
     dialogue_init(&u->dialogue);
     loop_timer_init(&u->timer, o->relay->loop, on_timer, u);
     loop_deferred_init(&u->turn, on_turn, u);
-    return u;
-}
-
-struct upstream *upstream_open(struct outlet *o, const struct mailbox *m, const struct upstream_user *user, void *ctx,
-                               struct fault *why)
-{
-    struct relay *r = o->relay;
-    const struct provider *p = directory_provider_of(r->directory, m);
-    const struct registration *reg = directory_registration(r->directory, m->registration);
-    struct object_server server = directory_server_of(r->directory, m, OBJECT_SMTP);
-
-    if (!p || text_is_empty(server.host) || server.port == 0) {
-        fault_set(why, FAULT_HOLD, "mailbox.provider-missing", "%s has no provider with an SMTP server", m->address);
-        return NULL;
-    }
-    struct tls_context *tls = server.tls == OBJECT_TLS_NONE ? NULL : relay_tls(r, p->ca_file, why);
-    if (server.tls != OBJECT_TLS_NONE && !tls)
-        return NULL;
-    struct upstream *u = upstream_new(o, user, ctx);
-    u->tls = tls ? tls_context_ref(tls) : NULL;
-    u->mailbox = arena_strdup(u->life, m->address);
-    u->tenant = arena_strdup(u->life, reg ? reg->tenant : "");
-    u->server = server;
-    u->server.host = arena_strdup(u->life, server.host);
-    snprintf(u->host, sizeof u->host, "%s:%u", server.host, (unsigned)server.port);
-    set_options(u, m);
-    upstream_connect(u);
     return u;
 }
 

@@ -61,6 +61,9 @@ struct upstream {
 
 extern const struct smtp_client_host upstream_client_host;
 
+/* upstream.c */
+struct upstream *upstream_new(struct outlet *o, const struct upstream_user *user,
+                              void *ctx); /* busy, not yet connecting */
 void upstream_connect(struct upstream *u);
 void upstream_step(struct upstream *u, const char *step, const char *seen);
 /* Tells the user, closes, frees at the end of the turn. */

@@ -167,7 +167,7 @@ static void what_a_server_cannot_carry_is_refused_whole(void **state)
         { "S: 250-HELP", NULL, NULL, ascii, false, false, 0, NULL },
         { "S: 250-HELP", NULL, NULL, eight, true, false, 0, "smtp.no-8bit" },
         { "S: 250-HELP", NULL, NULL, eight, false, false, 0, "smtp.no-8bit" },
-        { "S: 250-HELP", NULL, NULL, ascii, true, false, 0, "smtp.no-8bit" },
+        { "S: 250-HELP", NULL, NULL, ascii, true, false, 0, NULL },
         { "S: 250-8BITMIME", NULL, NULL, eight, false, false, 0, NULL },
         { "S: 250-8BITMIME", NULL, "z\xc3\xa9@fabrikam.example", ascii, false, true, 0, "smtp.no-smtputf8" },
         { "S: 250-8BITMIME", "z\xc3\xa9@contoso.example", NULL, ascii, false, false, 0, "smtp.no-smtputf8" },
