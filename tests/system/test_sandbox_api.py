@@ -3,12 +3,11 @@ import html.parser
 import json
 import os
 import pathlib
-import re
 import subprocess
 
 import pytest
 
-from sandbox_fixture import LETTER, TOP, Box, binary, box, running_box, send  # noqa: F401
+from sandbox_fixture import LETTER, Box, binary, box, running_box, send  # noqa: F401
 
 
 def command(box, *words, env=None, cwd=None):
@@ -215,15 +214,6 @@ def test_files_for_postern(box):
     other = yaml.safe_load((box.dir / "box" / "provider-google.yaml").read_text())
     assert box.request(other["issuer"] + "/.well-known/openid-configuration").json["issuer"] == other["issuer"]
     assert "postern provider add" in box.output() and "registration add web" in box.output()
-
-
-def test_manual_names_every_switch(box):
-    manual = (TOP / "man" / "postern-sandbox.1").read_text()
-    listed = re.findall(r"^\.It Cm (\S+)", manual, re.M)
-    items = box.api("/api/switches")["items"]
-    assert listed == [i["name"] for i in items]
-    words = " ".join(manual.replace('\\(dq', '"').split())
-    assert [i["name"] for i in items if i["text"] not in words] == []
 
 
 # Bytes that nobody asked for
