@@ -143,9 +143,8 @@ void exchange_on_mail(struct exchange_session *s, struct bytes args)
     struct bytes rest;
     exchange_reset(s);
     s->envelope.body = s->envelope.ret = s->envelope.envid = "";
-    if (!bytes_starts_nocase(args, "FROM:") || !take_path(bytes_slice(args, 5, args.size), s->mail, &path, &rest)) {
-        exchange_refuse(s, "501 5.5.4 Invalid arguments");
-    } else if (!take_parameters(s, NULL, mail_parameters, sizeof mail_parameters / sizeof *mail_parameters, rest)) {
+    if (!bytes_starts_nocase(args, "FROM:") || !take_path(bytes_slice(args, 5, args.size), s->mail, &path, &rest) ||
+        !take_parameters(s, NULL, mail_parameters, sizeof mail_parameters / sizeof *mail_parameters, rest)) {
         exchange_refuse(s, "501 5.5.4 Invalid arguments");
     } else if (*path != 0 && !is_address(s, path)) {
         exchange_refuse(s, "501 5.1.7 Invalid address");

@@ -130,7 +130,7 @@ static void issue(struct entra_call *c, const struct grant *g, const char *refre
     grants_opaque_add(c->sandbox->grants, token,
                       json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "aud", g->client->client_id, "upn", g->user->address,
                                 "scp", has_mail_scope(g->scope) ? MAIL_SCOPE : g->scope, "tid", "google", "nbf",
-                                (json_int_t)now_s, "exp", (json_int_t)(now_s + lifetime_s)));
+                                (json_int_t)now_s, "exp", (json_int_t)now_s + lifetime_s));
     json_t *body = json_pack("{s:s, s:I, s:s, s:s, s:s*}", "access_token", token, "expires_in",
                              (json_int_t)(lifetime_s - 1), "scope", g->scope, "token_type", "Bearer", "refresh_token",
                              refresh_token);

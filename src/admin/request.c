@@ -62,7 +62,7 @@ json_t *request_json(struct request *r)
     if (body.size == 0)
         return r->json = json_object();
     r->json = json_loadb((const char *)body.data, body.size, JSON_REJECT_DUPLICATES, &error);
-    if (r->json && json_is_object(r->json))
+    if (json_is_object(r->json))
         return r->json;
     if (r->json)
         respond_problem(r, 400, "Not an object", "the body must be one JSON object");

@@ -57,7 +57,7 @@ int admin_socket_open(const char *path, const char *group, struct fault *why)
                   sizeof at.sun_path - 1);
         return -1;
     }
-    strcpy(at.sun_path, path);
+    memcpy(at.sun_path, path, strlen(path) + 1);
     if (!take_away_stale(&at, why))
         return -1;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

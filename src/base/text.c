@@ -15,11 +15,6 @@ bool text_equal_nocase(const char *a, const char *b)
     return a && b ? bytes_equal_nocase(bytes_of(a), bytes_of(b)) : a == b;
 }
 
-bool text_is_empty(const char *text)
-{
-    return !text || !*text;
-}
-
 /* Reads the digits at the front; `rest` is where they end. False: none, or past UINT64_MAX. */
 static bool take_digits(const char *text, uint64_t *out, const char **rest)
 {

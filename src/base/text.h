@@ -5,9 +5,13 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 
-bool text_equal(const char *a, const char *b);                   /* NULL equals only NULL */
-bool text_equal_nocase(const char *a, const char *b);            /* ASCII */
-bool text_is_empty(const char *text);                            /* NULL or "" */
+bool text_equal(const char *a, const char *b);        /* NULL equals only NULL */
+bool text_equal_nocase(const char *a, const char *b); /* ASCII */
+/* NULL or "" */
+static inline bool text_is_empty(const char *text)
+{
+    return !text || !*text;
+}
 bool text_to_u64(const char *text, uint64_t max, uint64_t *out); /* decimal digits only, whole string */
 bool text_is_utf8(struct bytes data);                            /* well-formed, shortest form, no surrogates */
 bool text_is_ascii(struct bytes data);

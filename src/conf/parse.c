@@ -283,6 +283,7 @@ static void read_yaml(struct parse *p, struct bytes yaml)
     if (yaml_parser_load(&parser, &document)) {
         p->document = &document;
         read_document(p);
+        p->document = NULL;
         yaml_document_delete(&document);
     } else {
         struct fault f = { 0 };

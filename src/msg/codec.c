@@ -217,7 +217,7 @@ static bool take_size(struct unpacker *u, const struct msg_field *f, size_t *out
 
 static bool unpack_bytes(struct unpacker *u, const struct msg_field *f, struct bytes *out)
 {
-    size_t size;
+    size_t size = 0;
     if (!take_size(u, f, &size))
         return false;
     *out = (struct bytes){ u->left.data, size };
@@ -227,7 +227,7 @@ static bool unpack_bytes(struct unpacker *u, const struct msg_field *f, struct b
 
 static bool unpack_text(struct unpacker *u, const struct msg_field *f, const char **out)
 {
-    struct bytes text;
+    struct bytes text = BYTES_NONE;
     uint8_t end = 0;
     if (!unpack_bytes(u, f, &text) || !take(u, f, &end, 1))
         return false;
@@ -256,7 +256,7 @@ static bool unpack_fields(struct unpacker *u, const struct msg_field *fields, vo
 
 static bool unpack_list(struct unpacker *u, const struct msg_field *f, void *message)
 {
-    size_t count;
+    size_t count = 0;
     if (!take_size(u, f, &count))
         return false;
     char *elements = arena_array(u->arena, count, f->element_size);

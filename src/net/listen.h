@@ -6,7 +6,7 @@
 #include "net/addr.h"
 
 /* Opens, binds and listens (non-blocking, close-on-exec). -1 with a fault that names the address. */
-int net_listen_open(const struct net_addr *at, int backlog, struct fault *why);
+int net_listen_open(const struct net_addr *wanted, int backlog, struct fault *why);
 
 struct listener;
 typedef void listener_accepted_fn(void *ctx, int fd /* taken */, const struct net_addr *peer);

@@ -35,6 +35,6 @@ struct object_server directory_server_of(const struct directory *d, const struct
 struct object_limits directory_limits_of(const struct directory *d, const struct mailbox *m);
 
 typedef bool directory_each_fn(void *ctx, const void *object); /* false stops */
-void directory_each(const struct directory *d, enum object_kind kind, directory_each_fn *each, void *ctx);
+void directory_each(const struct directory *d, enum object_kind kind, directory_each_fn *fn, void *ctx);
 
 #endif

@@ -99,7 +99,7 @@ static bool keep(struct queue *q, struct accepted *a, const struct submit *m, in
         .expires = now + 1000 * (int64_t)(m->sender[0] ? q->conf->queue.lifetime_s : q->conf->queue.bounce_lifetime_s),
         .next_attempt = now,
     };
-    struct store_recipient one, *r = &one;
+    struct store_recipient one = { 0 }, *r = &one;
     if (m->recipients_count > 1)
         r = arena_array(q->batch, m->recipients_count, sizeof *r);
     for (size_t i = 0; i < m->recipients_count; i++)

@@ -133,8 +133,9 @@ static bool find(struct ask *a, struct arena *arena, struct store_message *m, st
     uint64_t id;
     if (!ask_id(ask_text(a, "id"), &id)) {
         a->status = 404;
-        return fault_set(why, FAULT_REJECT, "queue.unknown",
-                         "a message's id is 16 hex digits, as \"postern queue list\" shows");
+        fault_set(why, FAULT_REJECT, "queue.unknown",
+                  "a message's id is 16 hex digits, as \"postern queue list\" shows");
+        return false;
     }
     if (store_message_get(a->q->store, id, arena, m, why))
         return true;
@@ -145,7 +146,7 @@ static bool find(struct ask *a, struct arena *arena, struct store_message *m, st
 bool ask_message_get(struct ask *a, struct fault *why)
 {
     struct arena *arena = arena_new();
-    struct store_message m;
+    struct store_message m = { 0 };
     bool ok = find(a, arena, &m, why);
     if (ok) {
         a->out = message_json(a->q, &m);
@@ -171,7 +172,7 @@ static int as_file(struct bytes body, struct fault *why)
 bool ask_message_content(struct ask *a, struct fault *why)
 {
     struct arena *arena = arena_new();
-    struct store_message m;
+    struct store_message m = { 0 };
     struct bytes body;
     bool ok = find(a, arena, &m, why);
     if (ok && m.state != STORE_OPEN) {

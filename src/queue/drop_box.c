@@ -108,10 +108,10 @@ static bool submit(struct drop_box *d, const struct drop *drop, const struct rou
 
 static bool take(struct drop_box *d, int fd, struct stat *st, struct fault *why)
 {
-    struct bytes line;
+    struct bytes line = BYTES_NONE;
     struct drop drop;
     struct route route;
-    struct drop_body body;
+    struct drop_body body = { 0 };
     struct queue *q = d->q;
     if (!read_line(d, fd, &line, why) || !drop_parse(line, d->arena, &drop, why) ||
         !route_local(q->directory, q->conf->sendmail.mailbox, drop.sender, d->arena, &route, why))

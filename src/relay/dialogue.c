@@ -54,7 +54,7 @@ static void add_said(struct dialogue *d, const char *who, struct bytes said)
         size_t size = end ? (size_t)(end - said.data) + 1 : said.size;
         int used = snprintf(line, sizeof line, "%s", who);
         text_sanitize(bytes_trim(bytes_slice(said, 0, size)), line + used, LINE - (size_t)used);
-        strcat(line, "\n");
+        memcpy(line + strlen(line), "\n", 2);
         add_line(d, line);
         said = bytes_slice(said, size, said.size);
     }

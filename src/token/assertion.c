@@ -70,7 +70,7 @@ static json_t *claims_of(const char *client_id, const char *audience, int64_t no
     char jti[37];
     make_jti(jti);
     return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "aud", audience, "iss", client_id, "sub", client_id, "jti",
-                     jti, "nbf", (json_int_t)now_s, "iat", (json_int_t)now_s, "exp", (json_int_t)(now_s + LIFETIME_S));
+                     jti, "nbf", (json_int_t)now_s, "iat", (json_int_t)now_s, "exp", (json_int_t)now_s + LIFETIME_S);
 }
 
 static bool sign(EVP_PKEY *key, struct bytes text, uint8_t *out, size_t *size)

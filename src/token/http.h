@@ -37,7 +37,7 @@ struct http {
 
 /* `proxy` "" : from the environment (https_proxy, no_proxy). */
 struct http *http_curl_new(struct loop *l, const char *proxy);
-void http_curl_set_proxy(struct http *h, const char *proxy);
+void http_curl_set_proxy(struct http *self, const char *proxy);
 
 static inline void http_send(struct http *h, const struct http_request *request, http_done_fn *done, void *ctx)
 {

@@ -1,6 +1,7 @@
 /* proto/smtp/client_mail.c - one transaction: sender, recipients, body. Where the server offers PIPELINING the commands up to DATA
  * go out together (RFC 2920 3.1); the answers are heard one by one either way, in the same steps. */
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/smtp/client_private.h"
@@ -55,13 +56,8 @@ static const char *notify_text(unsigned notify, char out[32])
 {
     if (notify & NOTIFY_NEVER)
         return "NEVER";
-    out[0] = 0;
-    if (notify & NOTIFY_SUCCESS)
-        strcat(out, ",SUCCESS");
-    if (notify & NOTIFY_FAILURE)
-        strcat(out, ",FAILURE");
-    if (notify & NOTIFY_DELAY)
-        strcat(out, ",DELAY");
+    snprintf(out, 32, "%s%s%s", notify & NOTIFY_SUCCESS ? ",SUCCESS" : "", notify & NOTIFY_FAILURE ? ",FAILURE" : "",
+             notify & NOTIFY_DELAY ? ",DELAY" : "");
     return out[0] ? out + 1 : out;
 }
 
