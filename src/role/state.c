@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,17 @@ static bool make(const struct place *at, const struct owner *owner, struct fault
     return is_made;
 }
 
+/* /run is empty after every start of the machine, and not everybody has systemd to make a directory there. */
+static bool make_socket_place(const struct conf *conf, const struct owner *owner, struct fault *why)
+{
+    char *copy = mem_strdup(conf->console.socket);
+    const char *above = dirname(copy);
+    const struct place place = { above, owner->console != (gid_t)-1 ? 0710 : 0700, true, false };
+    bool is_made = access(above, F_OK) == 0 || make(&place, owner, why);
+    free(copy);
+    return is_made;
+}
+
 static bool make_all(const struct conf *conf, const struct owner *owner, struct fault *why)
 {
     bool has_console = owner->console != (gid_t)-1;
@@ -121,7 +133,8 @@ static bool make_all(const struct conf *conf, const struct owner *owner, struct 
     const struct place state = { conf->state, has_console ? 0710 : 0700, true, true };
     const struct place inside = { spool, 0700, false, false };
     const struct place drop = { conf->sendmail.drop, has_console ? 01730 : 0700, true, false };
-    bool is_made = make(&state, owner, why) && make(&inside, owner, why) && make(&drop, owner, why);
+    bool is_made = make(&state, owner, why) && make(&inside, owner, why) && make(&drop, owner, why) &&
+                   make_socket_place(conf, owner, why);
     free(spool);
     return is_made;
 }
@@ -139,7 +152,7 @@ static bool refuse_second(int fd, const char *state, struct fault *why)
         *pid ? pid : "unknown", state);
 }
 
-static bool lock(struct parent *p, struct fault *why)
+static bool lock(struct parent *p, const struct owner *owner, struct fault *why)
 {
     char *path = mem_printf("%s/postern.lock", p->conf->state);
     p->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -152,13 +165,16 @@ static bool lock(struct parent *p, struct fault *why)
                                     : fault_errno(why, FAULT_LOCAL, errno, "locking %s", p->conf->state);
     if (ftruncate(p->lock_fd, 0) < 0 || dprintf(p->lock_fd, "%d\n", (int)getpid()) < 0)
         return fault_errno(why, FAULT_LOCAL, errno, "%s/postern.lock can't be written", p->conf->state);
+    const struct jail_user *user = &owner->user;
+    if (user->is_changed && fchown(p->lock_fd, user->uid, user->gid) < 0)
+        return fault_errno(why, FAULT_LOCAL, errno, "%s/postern.lock can't be given to its owner", p->conf->state);
     return true;
 }
 
 bool state_prepare(struct parent *p, struct fault *why)
 {
     struct owner owner;
-    return find_owner(p->conf, &owner, why) && make_all(p->conf, &owner, why) && lock(p, why);
+    return find_owner(p->conf, &owner, why) && make_all(p->conf, &owner, why) && lock(p, &owner, why);
 }
 
 void state_release(struct parent *p)

@@ -73,6 +73,11 @@ static bool read_file(const char *file, const char *source, bool needs_privacy, 
     int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0 && errno == ENOENT)
         return true;
+    if (fd < 0 && errno == EACCES)
+        return fault_set(why, FAULT_CONFIG, "vault.key",
+                         "this user may not read the key file %s; a daemon that was started as root keeps it for root "
+                         "alone, so start it as root again, or give the file to the user with chown",
+                         file);
     if (fd < 0)
         return fault_errno(why, FAULT_CONFIG, errno, "can't open the key file %s", file);
     if (!needs_privacy || is_private(fd, file, why))
