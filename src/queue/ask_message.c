@@ -75,10 +75,21 @@ static json_t *message_json(const struct queue *q, const struct store_message *m
                      "report", (m->flags & STORE_DSN) != 0);
 }
 
+/* As the server said it, "550 5.1.1 No such user"; a fault of our own has no code. */
+static json_t *last_json(const struct store_recipient *r)
+{
+    if (r->code == 0)
+        return text_json(r->last);
+    char *whole = mem_printf("%u %s%s%s", r->code, r->enhanced, r->enhanced[0] && r->last[0] ? " " : "", r->last);
+    json_t *json = text_json(whole);
+    free(whole);
+    return json;
+}
+
 static json_t *recipient_json(const struct store_recipient *r)
 {
     return json_pack("{s:o, s:s, s:i, s:o, s:i, s:o, s:o, s:o}", "address", text_json(r->address), "state",
-                     recipient_names[r->state], "attempts", (int)r->attempts, "last", text_json(r->last), "code",
+                     recipient_names[r->state], "attempts", (int)r->attempts, "last", last_json(r), "code",
                      (int)r->code, "enhanced", text_json(r->enhanced), "finding", text_json(r->finding), "next_attempt",
                      time_json(r->next_attempt));
 }

@@ -102,7 +102,8 @@ static void say_recipient(const struct dsn *d, const struct dsn_recipient *r, st
     buf_addf(out, "\n  <%s>\n", address);
     if (line[0] && d->kind != REPORT_SUCCESS) {
         if (r->code)
-            buf_addf(out, "    %s said: %u %s %s\n", d->host[0] ? d->host : "The server", r->code, r->enhanced, line);
+            buf_addf(out, "    %s said: %u %s%s%s\n", d->host[0] ? d->host : "The server", r->code, r->enhanced,
+                     r->enhanced[0] ? " " : "", line);
         else
             buf_addf(out, "    %s\n", line);
     }
@@ -161,9 +162,10 @@ static void status_recipient(const struct dsn *d, const struct dsn_recipient *r,
     buf_addf(out, "Final-Recipient: %s;%s\r\n", text_is_ascii(bytes_of(r->address)) ? "rfc822" : "utf-8", address);
     buf_addf(out, "Action: %s\r\nStatus: %s\r\n", words[d->kind].action, status);
     if (d->host[0])
-        buf_addf(out, "Remote-MTA: dns;%s\r\n", d->host);
+        buf_addf(out, "Remote-MTA: dns;%.*s\r\n", (int)strcspn(d->host, "[:"),
+                 d->host); /* a name, without address and port */
     if (r->code)
-        buf_addf(out, "Diagnostic-Code: smtp;%u %s %s\r\n", r->code, r->enhanced, line);
+        buf_addf(out, "Diagnostic-Code: smtp;%u %s%s%s\r\n", r->code, r->enhanced, r->enhanced[0] ? " " : "", line);
     field_date(out, "Last-Attempt-Date", d->last_attempt);
     if (d->kind == REPORT_DELAY)
         field_date(out, "Will-Retry-Until", d->expires);

@@ -274,7 +274,7 @@ static void test_one_messages_story_is_told(void **state)
     assert_non_null(strstr(text_at(json_array_get(attempts, 1), "dialogue"), "MAIL"));
     json_t *recipient = json_array_get(json_object_get(b->answer, "recipients"), 0);
     assert_string_equal(text_at(recipient, "state"), "delivered");
-    assert_string_equal(text_at(recipient, "last"), "OK");
+    assert_string_equal(text_at(recipient, "last"), "250 2.0.0 OK");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_set_up, bench_tear_down)

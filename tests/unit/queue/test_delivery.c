@@ -40,7 +40,7 @@ static void test_back_off_doubles_and_the_servers_wish_comes_first(void **state)
     bench_advance(b, 1);
     assert_true(waited(b, 3) >= 420 && waited(b, 3) < 421);
     assert_string_equal(json_string_value(json_object_get(bench_recipient(b, id, 0), "last")),
-                        "come back in 7 minutes");
+                        "432 come back in 7 minutes");
     bench_deliver(b, 3);
     assert_string_equal(bench_state(b, id), "delivered");
     assert_int_equal(json_integer_value(json_object_get(bench_recipient(b, id, 0), "attempts")), 4);
