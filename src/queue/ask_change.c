@@ -14,6 +14,9 @@ typedef bool change_fn(struct queue *q, struct queued *m, struct outcome *o, str
 /* Due now, whatever was planned; the mailbox too, if it rests. */
 static bool retry(struct queue *q, struct queued *m, struct outcome *o, struct fault *why)
 {
+    if (o->message.flags & STORE_HELD)
+        return fault_set(why, FAULT_REJECT, "queue.held", "it is held until released: postern queue release %s",
+                         queue_id(m->id).text);
     for (size_t i = 0; i < o->count; i++)
         o->recipients[i].next_attempt = queue_now(q);
     lane_probe(m->flow->lane, queue_now(q));
