@@ -62,6 +62,14 @@ static struct door *find(const struct list *doors, const struct door *like)
     return NULL;
 }
 
+/* The faults of TLS speak of "the certificate file" and "the key file": here it is known which ones. */
+static bool name_files(const struct door *d, struct fault *why)
+{
+    char text[FAULT_TEXT_SIZE];
+    snprintf(text, sizeof text, "%s", why->text);
+    return fault_set(why, why->kind, why->id, "%s (certificate %s, key %s)", text, d->conf.certificate, d->conf.key);
+}
+
 static bool read_certificate(struct door *d, struct fault *why)
 {
     struct buf key;
@@ -76,7 +84,7 @@ static bool read_certificate(struct door *d, struct fault *why)
         return false;
     struct tls_context *context = tls_server_new(buf_bytes(&d->certificate), secret_bytes(d->key), why);
     tls_context_free(context);
-    return context != NULL;
+    return context || name_files(d, why);
 }
 
 static bool open_socket(struct door *d, struct fault *why)
