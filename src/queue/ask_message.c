@@ -243,8 +243,8 @@ static bool list_one(void *ctx, const struct store_message *m)
 static bool read_filter(struct ask *a, struct store_filter *f, struct listing *l, struct fault *why)
 {
     const char *cursor = ask_text(a, "cursor"), *since = ask_text(a, "since");
-    json_int_t limit = json_integer_value(json_object_get(a->in, "limit"));
-    l->limit = limit > 0 && limit <= LIST_MOST ? (size_t)limit : LIST_DEFAULT;
+    const char *limit = ask_text(a, "limit");
+    uint64_t most = LIST_DEFAULT;
     l->state = ask_text(a, "state");
     *f = (struct store_filter){ .mailbox = ask_text(a, "mailbox"),
                                 .sender = ask_text(a, "sender"),
@@ -254,10 +254,13 @@ static bool read_filter(struct ask *a, struct store_filter *f, struct listing *l
     a->status = 400;
     if (!is_known_state(l->state))
         return fault_set(why, FAULT_REJECT, "api.state", "there is no state \"%s\"", l->state);
+    if (limit[0] && (!text_to_u64(limit, LIST_MOST, &most) || most == 0))
+        return fault_set(why, FAULT_REJECT, "api.limit", "the limit must be a number from 1 to %d", LIST_MOST);
     if (cursor[0] && !ask_id(cursor, &f->before))
         return fault_set(why, FAULT_REJECT, "api.cursor", "the cursor is not one that a list gave");
     if (since[0] && !clock_parse(since, &f->since))
         return fault_set(why, FAULT_REJECT, "api.time", "\"%s\" is not a time like 2026-11-21T09:15:00Z", since);
+    l->limit = (size_t)most;
     for (int state = STORE_DELIVERED; state <= STORE_REMOVED; state++)
         if (strcmp(l->state, finished_names[state]) == 0)
             f->state = state;

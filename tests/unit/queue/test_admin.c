@@ -193,25 +193,27 @@ static void test_lists_page_and_filter(void **state)
         { "{\"recipient\":\"SPECIAL\"}", 1 },
         { "{\"sender\":\"nobody\"}", 0 },
         { "{\"since\":\"2030-01-01\"}", 0 },
-        { "{\"limit\":2}", 2 },
+        { "{\"limit\":\"2\"}", 2 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_int_equal(json_array_size(json_object_get(bench_ask(b, "message.list", cases[i].json), "items")),
                          cases[i].count);
     size_t seen = 0;
-    char json[64] = "{\"limit\":2}";
+    char json[64] = "{\"limit\":\"2\"}";
     for (;;) {
         json_t *page = bench_ask(b, "message.list", json);
         seen += json_array_size(json_object_get(page, "items"));
         const char *next = json_string_value(json_object_get(page, "next"));
         if (!next)
             break;
-        snprintf(json, sizeof json, "{\"limit\":2,\"cursor\":\"%s\"}", next);
+        snprintf(json, sizeof json, "{\"limit\":\"2\",\"cursor\":\"%s\"}", next);
     }
     assert_int_equal(seen, 5);
     bench_ask(b, "message.list", "{\"state\":\"lost\"}");
     assert_int_equal(b->status, 400);
     bench_ask(b, "message.list", "{\"cursor\":\"x\"}");
+    assert_int_equal(b->status, 400);
+    bench_ask(b, "message.list", "{\"limit\":\"many\"}");
     assert_int_equal(b->status, 400);
 }
 
