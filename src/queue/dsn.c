@@ -216,8 +216,17 @@ static void add_status(GMimeMultipart *whole, const struct dsn *d, struct buf *s
     buf_clear(scratch);
     say_status(d, scratch);
     GMimePart *part = g_mime_part_new_with_type("message", d->is_utf8 ? "global-delivery-status" : "delivery-status");
-    set_content(part, buf_bytes(scratch), d->is_utf8 ? GMIME_CONTENT_ENCODING_8BIT : GMIME_CONTENT_ENCODING_7BIT);
+    set_content(part, buf_bytes(scratch),
+                d->is_utf8 ? GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE : GMIME_CONTENT_ENCODING_7BIT);
     add_part(whole, part);
+}
+
+/* All but message/rfc822 may be encoded (RFC 2045 6.4, 6533), and then pass by servers that take 7 bits only. */
+static GMimeContentEncoding encoding_of_original(const struct dsn *d)
+{
+    if (!d->is_8bit)
+        return GMIME_CONTENT_ENCODING_7BIT;
+    return d->is_whole && !d->is_utf8 ? GMIME_CONTENT_ENCODING_8BIT : GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE;
 }
 
 static void add_original(GMimeMultipart *whole, const struct dsn *d)
@@ -228,7 +237,7 @@ static void add_original(GMimeMultipart *whole, const struct dsn *d)
     };
     const char *const *type = types[d->is_utf8][d->is_whole];
     GMimePart *part = g_mime_part_new_with_type(type[0], type[1]);
-    set_content(part, d->original, d->is_8bit ? GMIME_CONTENT_ENCODING_8BIT : GMIME_CONTENT_ENCODING_7BIT);
+    set_content(part, d->original, encoding_of_original(d));
     add_part(whole, part);
 }
 

@@ -4,6 +4,7 @@
  * has the mailbox's address; a plain relay without a sign-in gets the empty one of RFC 3464. What protects from loops in both
  * cases is that a report is marked in the store and is never reported on. */
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -29,6 +30,14 @@ static struct bytes header_of(struct bytes message)
     return end == SIZE_MAX ? message : bytes_slice(message, 0, end + 2);
 }
 
+static bool is_because_of_8bit(const struct outcome *o)
+{
+    for (size_t i = 0; i < o->count; i++)
+        if (strcmp(o->recipients[i].finding, "smtp.no-8bit") == 0)
+            return true;
+    return false;
+}
+
 /* The whole message comes back where the sender asked for it or did not care, if it is small; else its header. */
 static void load_original(struct queue *q, const struct outcome *o, struct arena *arena, struct dsn *d)
 {
@@ -44,6 +53,8 @@ static void load_original(struct queue *q, const struct outcome *o, struct arena
         close(fd);
     }
     d->is_whole = d->kind == REPORT_FAILURE && o->message.ret != RET_HDRS && o->message.size <= WHOLE_SIZE;
+    /* Where a server takes 7 bits only, a report that quotes the 8-bit message would be refused as the message was. */
+    d->is_whole = d->is_whole && (d->is_utf8 || !is_because_of_8bit(o));
     d->original = d->is_whole ? body : bytes_slice(header_of(body), 0, HEADER_SIZE);
     d->is_8bit = !text_is_ascii(d->original);
 }
@@ -100,8 +111,8 @@ static bool keep(struct queue *q, const struct outcome *o, const struct dsn *d, 
         .peer = "",
         .session = o->message.session,
         .envid = "",
-        .flags = STORE_DSN | (d->is_8bit || d->is_utf8 ? STORE_8BIT : 0) |
-                 (d->is_utf8 || !text_is_ascii(bytes_of(d->to)) ? STORE_SMTPUTF8 : 0),
+        .flags = STORE_DSN | (text_is_ascii(body) ? 0 : STORE_8BIT) |
+                 (text_is_ascii(bytes_of(d->to)) ? 0 : STORE_SMTPUTF8),
         .size = body.size,
         .accepted = d->now,
         .expires = d->now + 1000 * (int64_t)q->conf->queue.bounce_lifetime_s,
