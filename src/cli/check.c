@@ -81,7 +81,7 @@ static void check_user(struct check *c)
                   c->conf->user);
         tell(c, &why);
     }
-    if (!getgrnam(c->conf->group)) {
+    if (c->conf->group[0] && !getgrnam(c->conf->group)) {
         fault_set(&why, FAULT_CONFIG, "", "group: there is no group %s: groupadd --system %s", c->conf->group,
                   c->conf->group);
         tell(c, &why);

@@ -24,11 +24,12 @@ struct conf_listener {
 };
 
 struct conf {
-    const char *file;         /* where it was read from; "" : built-in defaults */
-    const char *state;        /* directory */
-    const char *store;        /* "sqlite" */
-    const char *hostname;     /* for greetings, Received and Message-ID; default: the system's */
-    const char *user, *group; /* roles change to these when started as root; default postern */
+    const char *file;     /* where it was read from; "" : built-in defaults */
+    const char *state;    /* directory */
+    const char *store;    /* "sqlite" */
+    const char *hostname; /* for greetings, Received and Message-ID; default: the system's */
+    const char *user,
+        *group; /* roles change to these when started as root; default postern, or root where there is no such user */
     struct conf_listener *listeners;
     size_t listeners_count;
     struct {

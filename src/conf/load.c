@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,6 +46,12 @@ static const char *system_name(struct arena *arena)
     return arena_strdup(arena, name);
 }
 
+/* A try-out as root in a container has no user made for it: that must run, and warn. */
+static const char *default_user(void)
+{
+    return geteuid() != 0 || getpwnam("postern") ? "postern" : "root";
+}
+
 void conf_fill(struct conf *c, const struct conf_base *base, struct arena *arena)
 {
     const char *state = c->state;
@@ -55,6 +62,7 @@ void conf_fill(struct conf *c, const struct conf_base *base, struct arena *arena
     }
     c->state = state;
     c->hostname = system_name(arena);
+    c->user = default_user();
     c->listeners = arena_array(arena, 1, sizeof *c->listeners);
     c->listeners_count = 1;
     conf_listener_init(&c->listeners[0]);

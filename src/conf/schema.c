@@ -15,8 +15,10 @@ const struct conf_row conf_rows[] = {
     { "store", CONF_CHOICE, AT(store), "sqlite", "sqlite", FIXED, "Where objects and messages are kept." },
     { "hostname", CONF_TEXT, AT(hostname), "", "", RELOADABLE,
       "Own name in greetings, Received and Message-ID; the system's if not given." },
-    { "user", CONF_TEXT, AT(user), "", "postern", FIXED, "Roles run as this user when started by root." },
-    { "group", CONF_TEXT, AT(group), "", "postern", FIXED, "Roles run in this group when started by root." },
+    { "user", CONF_TEXT, AT(user), "", "", FIXED,
+      "Roles run as this user when started by root; postern if there is such a user, else they keep root and say so." },
+    { "group", CONF_TEXT, AT(group), "", "", FIXED,
+      "Roles run in this group when started by root; the user's own if not given." },
 
     { "console.socket", CONF_PATH, AT(console.socket), "", "{state}/admin.sock", FIXED,
       "Socket that the commands talk to." },

@@ -138,7 +138,8 @@ static bool run(struct parent *p, const char *conf_path, struct fault *why)
     log_to_stderr(p->conf->log.is_stderr);
     if (geteuid() == 0 && text_equal(p->conf->user, "root"))
         log_warn("daemon.root",
-                 LOG_TEXT("text", "roles keep root because `user` is root: give them a user of their own"));
+                 LOG_TEXT("text",
+                          "roles keep root: make a user for them (useradd --system postern), or name one as `user`"));
     log_info("daemon.starting", LOG_TEXT("version", POSTERN_VERSION), LOG_TEXT("text", p->conf->file));
     watch_signals(p);
     events_watch(p);

@@ -162,3 +162,12 @@ def test_a_wrong_master_key_is_a_refusal_and_not_a_loss(tenant, world):
     key.write_bytes(kept)
     g.start()
     g.wait_state(tenant.submit(letter()), "delivered")
+
+
+def test_a_first_run_with_hardly_any_configuration(world):
+    """Whoever tries it out, root in a container too, gets a running daemon and is told what is not as it should be."""
+    gateway = Gateway(world, config=f"state: {world.dir}/state\nlisteners:\n  - {{ protocol: smtp, address: \"127.0.0.1:0\" }}\n")
+    with gateway.smtp() as client:
+        assert client.ehlo()[0] == 250
+    if os.getuid() == 0 and not gateway.events("daemon.root"):
+        assert any(f"\nUid:\t{os.getuid()}\t" not in open(f"/proc/{r['pid']}/status").read() for r in gateway.roles("edge"))
