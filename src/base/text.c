@@ -78,6 +78,15 @@ bool text_is_utf8(struct bytes data)
     return true;
 }
 
+bool text_is_line(const char *text)
+{
+    for (const char *at = text; *at; at++) {
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            return false;
+    }
+    return text_is_utf8(bytes_of(text));
+}
+
 bool text_is_ascii(struct bytes data)
 {
     for (size_t i = 0; i < data.size; i++)

@@ -15,6 +15,7 @@ static inline bool text_is_empty(const char *text)
 bool text_to_u64(const char *text, uint64_t max, uint64_t *out); /* decimal digits only, whole string */
 bool text_is_utf8(struct bytes data);                            /* well-formed, shortest form, no surrogates */
 bool text_is_ascii(struct bytes data);
+bool text_is_line(const char *text); /* UTF-8 without any control character */
 /* Largest size <= max that does not cut a UTF-8 sequence. */
 size_t text_cut(struct bytes data, size_t max);
 /* Size of the well-formed UTF-8 sequence at the front (1..4), 0 if there is none. */

@@ -95,15 +95,6 @@ static bool read_number(const struct conf_row *row, const char *text, uint64_t *
     return true;
 }
 
-static bool is_line(const char *text)
-{
-    for (const char *at = text; *at; at++) {
-        if ((unsigned char)*at < 0x20 || *at == 0x7f)
-            return false;
-    }
-    return text_is_utf8(bytes_of(text));
-}
-
 static const char *resolve_path(const char *text, const struct conf_base *base, struct arena *arena)
 {
     static const char mark[] = "{state}";
@@ -118,7 +109,7 @@ static bool read_text(const struct conf_row *row, const char *text, const struct
                       const char **out, struct fault *why)
 {
     struct net_addr address;
-    if (!is_line(text) || strlen(text) > 1024)
+    if (!text_is_line(text) || strlen(text) > 1024)
         return fault_set(why, FAULT_CONFIG, INVALID, "%s must be one line of text", row->name);
     if (row->type == CONF_ADDRESS && *text && !net_addr_parse(text, &address, why))
         return fault_wrap(why, "%s", row->name);

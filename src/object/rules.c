@@ -20,16 +20,6 @@ static bool has_only(const char *text, const char *also)
     return true;
 }
 
-/* Printable, well-formed, one line. */
-static bool is_line(const char *text)
-{
-    for (const char *at = text; *at; at++) {
-        if ((unsigned char)*at < 0x20 || *at == 0x7f)
-            return false;
-    }
-    return text_is_utf8(bytes_of(text));
-}
-
 /* No '@' and no '%': "app%mailbox" and a mailbox's address must stay apart from an app's name. */
 static bool is_name(const char *text)
 {
@@ -64,7 +54,7 @@ static bool is_date(const char *text)
 
 static bool is_file(const char *text)
 {
-    return !*text || (text[0] == '/' && is_line(text));
+    return !*text || (text[0] == '/' && text_is_line(text));
 }
 
 static bool is_url_text(const char *text)
@@ -121,7 +111,7 @@ static bool is_range(const char *text)
 const struct text_rule rule_name = { NAME_TEXT, is_name, 64 };
 const struct text_rule rule_optional_name = { NAME_TEXT, is_optional_name, 64 };
 const struct text_rule rule_address = { "an address like box@example.org", is_address, 320 };
-const struct text_rule rule_line = { "one line of text", is_line, 1024 };
+const struct text_rule rule_line = { "one line of text", text_is_line, 1024 };
 const struct text_rule rule_token = { "made of letters, digits and - _ . : + = /", is_token, 256 };
 const struct text_rule rule_url = { "an https:// address (http:// only to this machine)", is_url, 1024 };
 const struct text_rule rule_redirect = { "an https:// address, or http://localhost", is_url, 256 };

@@ -134,6 +134,18 @@ bool authorization_subject(struct authorization *z, struct subject *s, struct fa
     return fault_set(why, FAULT_HOLD, "mailbox.unknown", "there is no mailbox %s", z->address);
 }
 
+void authorization_find_endpoints(struct authorization *z, endpoints_done_fn *then)
+{
+    struct subject s;
+    struct fault why = { 0 };
+    if (!authorization_subject(z, &s, &why)) {
+        authorization_decided(z, NULL, &why);
+        return;
+    }
+    z->is_busy = true;
+    endpoints_get(z->home->documents, s.provider, s.registration->tenant, s.ca_pem, ENDPOINT_SIGN_IN, then, z);
+}
+
 static void expired_fault(struct fault *why)
 {
     fault_set(why, FAULT_REJECT, "grant.expired",

@@ -60,15 +60,7 @@ static void on_code_endpoints(void *ctx, const struct endpoints *e, const struct
 
 void code_begin(struct authorization *z)
 {
-    struct subject s;
-    struct fault why = { 0 };
-    if (!authorization_subject(z, &s, &why)) {
-        authorization_decided(z, NULL, &why);
-        return;
-    }
-    z->is_busy = true;
-    endpoints_get(z->home->documents, s.provider, s.registration->tenant, s.ca_pem, ENDPOINT_SIGN_IN, on_code_endpoints,
-                  z);
+    authorization_find_endpoints(z, on_code_endpoints);
 }
 
 static void on_redeemed(void *ctx, const struct http_answer *http)
@@ -157,13 +149,5 @@ bool code_read_redirect(struct authorization *z, struct bytes url, bool *is_ours
 
 void code_redeem(struct authorization *z)
 {
-    struct subject s;
-    struct fault why = { 0 };
-    if (!authorization_subject(z, &s, &why)) {
-        authorization_decided(z, NULL, &why);
-        return;
-    }
-    z->is_busy = true;
-    endpoints_get(z->home->documents, s.provider, s.registration->tenant, s.ca_pem, ENDPOINT_SIGN_IN,
-                  on_redeem_endpoints, z);
+    authorization_find_endpoints(z, on_redeem_endpoints);
 }

@@ -73,15 +73,7 @@ static void on_poll_endpoints(void *ctx, const struct endpoints *e, const struct
 
 void device_poll_again(struct authorization *z)
 {
-    struct subject s;
-    struct fault why = { 0 };
-    if (!authorization_subject(z, &s, &why)) {
-        authorization_decided(z, NULL, &why);
-        return;
-    }
-    z->is_busy = true;
-    endpoints_get(z->home->documents, s.provider, s.registration->tenant, s.ca_pem, ENDPOINT_SIGN_IN, on_poll_endpoints,
-                  z);
+    authorization_find_endpoints(z, on_poll_endpoints);
 }
 
 static void take_code(struct authorization *z, struct device_answer *a)
@@ -147,13 +139,5 @@ static void on_device_endpoints(void *ctx, const struct endpoints *e, const stru
 
 void device_begin(struct authorization *z)
 {
-    struct subject s;
-    struct fault why = { 0 };
-    if (!authorization_subject(z, &s, &why)) {
-        authorization_decided(z, NULL, &why);
-        return;
-    }
-    z->is_busy = true;
-    endpoints_get(z->home->documents, s.provider, s.registration->tenant, s.ca_pem, ENDPOINT_SIGN_IN,
-                  on_device_endpoints, z);
+    authorization_find_endpoints(z, on_device_endpoints);
 }

@@ -49,6 +49,9 @@ bool authorization_came_back(struct authorization *z);
 /* Where the tokens' issuer and keys are to be found. */
 void authorization_remember(struct authorization *z, const struct endpoints *e);
 bool authorization_subject(struct authorization *z, struct subject *s, struct fault *why);
+/* Looks the provider's endpoints up and marks the sign-in busy until `then` (whose ctx it is); one whose objects are gone is
+ * decided at once. */
+void authorization_find_endpoints(struct authorization *z, endpoints_done_fn *then);
 
 /* authorize_code.c */
 void code_begin(struct authorization *z);

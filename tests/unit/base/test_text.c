@@ -49,6 +49,11 @@ static void utf8_is_checked_strictly(void **state)
             fail_msg("case %zu", i);
     assert_true(text_is_ascii(BYTES_LIT("plain")));
     assert_false(text_is_ascii(BYTES_LIT("\xC3\xA9")));
+    assert_true(text_is_line(""));
+    assert_true(text_is_line("caf\xC3\xA9 ~"));
+    assert_false(text_is_line("two\nlines"));
+    assert_false(text_is_line("\x7f"));
+    assert_false(text_is_line("\xC3"));
 }
 
 static void a_cut_spares_whole_characters(void **state)
