@@ -123,6 +123,7 @@ static bool keep(void *ctx, struct bytes out)
         return true;
     log_error("spool.failed", LOG_TEXT("session", s->id), LOG_FAULT(&why));
     s->mail->refusal = verdict_of(s, &why);
+    body_drop(&s->body); /* a full disk gets its room back now, not when the client has sent the rest */
     return false;
 }
 

@@ -19,6 +19,15 @@ struct sink {
     struct mime_rewrite *rewrite;
 };
 
+/* A write that was cut short leaves no error: there was no room for the rest. */
+static bool write_whole(struct sink *s, struct bytes out)
+{
+    ssize_t n = write(s->fd, out.data, out.size);
+    if (n >= 0 && (size_t)n < out.size)
+        errno = ENOSPC;
+    return n == (ssize_t)out.size;
+}
+
 static bool refuse_disk(struct sink *s)
 {
     return fault_errno(&s->why, FAULT_LOCAL, errno, "a dropped message cannot be taken into %s", s->plan->spool);
@@ -28,7 +37,7 @@ static bool refuse_disk(struct sink *s)
 static bool spill(struct sink *s)
 {
     s->fd = open(s->plan->spool, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (s->fd < 0 || write(s->fd, s->memory.data, s->memory.size) != (ssize_t)s->memory.size)
+    if (s->fd < 0 || !write_whole(s, buf_bytes(&s->memory)))
         return refuse_disk(s);
     return true;
 }
@@ -46,7 +55,7 @@ static bool put(void *ctx, struct bytes out)
         return true;
     if (s->fd < 0 && !spill(s))
         return false;
-    return write(s->fd, out.data, out.size) == (ssize_t)out.size || refuse_disk(s);
+    return write_whole(s, out) || refuse_disk(s);
 }
 
 static bool feed(struct sink *s, struct bytes in)
