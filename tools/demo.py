@@ -308,6 +308,9 @@ def main():
         chapter("All of it worked.")
         if not args.once and sys.stdin.isatty():
             go_on(stage, password)
+        else:
+            note("to go on playing: ./dev demo in a terminal leaves it running until you press Enter;")
+            note("or start your own: postern sandbox --dir ./sandbox, then postern serve (README, \"five steps\")")
         return 0
     except Failed as e:
         print(f"\n{paint('31', 'failed:')} {e}", file=sys.stderr)
