@@ -131,7 +131,8 @@ bool authorization_subject(struct authorization *z, struct subject *s, struct fa
     const struct mailbox *m = directory_mailbox(z->home->parts.directory, z->address);
     if (m)
         return subject_of_mailbox(z->home, m, s, why);
-    return fault_set(why, FAULT_HOLD, "mailbox.unknown", "there is no mailbox %s", z->address);
+    fault_set(why, FAULT_HOLD, "mailbox.unknown", "there is no mailbox %s", z->address);
+    return false;
 }
 
 void authorization_find_endpoints(struct authorization *z, endpoints_done_fn *then)
