@@ -239,7 +239,8 @@ static void serve_style(struct web_reply *re)
         "#b3261e}"
         "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25rem .5rem;border-bottom:1px solid "
         "#8886;"
-        "vertical-align:top;overflow-wrap:anywhere}code,pre{font:.9em ui-monospace,monospace;overflow-wrap:anywhere;white-space:pre-wrap}"
+        "vertical-align:top;overflow-wrap:anywhere}code,pre{font:.9em "
+        "ui-monospace,monospace;overflow-wrap:anywhere;white-space:pre-wrap}"
         ":focus-visible{outline:.2rem solid #2563eb;outline-offset:.1rem}input[type=text]{font:inherit;padding:.4rem}";
     re->status = 200;
     re->type = "text/css; charset=utf-8";
