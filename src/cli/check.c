@@ -1,8 +1,6 @@
 /* postern check - the configuration file, and what it points at on this machine. */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +9,7 @@
 #include "cli/files.h"
 #include "cli/show.h"
 #include "conf/conf.h"
+#include "jail/jail.h"
 #include "net/tls.h"
 
 #define PEM_MOST (1u << 20)
@@ -71,21 +70,10 @@ static void check_state(struct check *c)
 static void check_user(struct check *c)
 {
     struct fault why = { 0 };
-    if (geteuid() != 0)
-        return;
-    const struct passwd *user = getpwnam(c->conf->user);
-    if (user && user->pw_uid == 0)
-        return; /* nothing is given up then, so the group does not matter */
-    if (!user) {
-        fault_set(&why, FAULT_CONFIG, "", "user: there is no user %s: useradd --system %s", c->conf->user,
-                  c->conf->user);
+    struct jail_user user;
+    if (!jail_user_find(c->conf->user, c->conf->group, &user, &why) ||
+        !jail_user_join(&user, c->conf->console.group, &why))
         tell(c, &why);
-    }
-    if (c->conf->group[0] && !getgrnam(c->conf->group)) {
-        fault_set(&why, FAULT_CONFIG, "", "group: there is no group %s: groupadd --system %s", c->conf->group,
-                  c->conf->group);
-        tell(c, &why);
-    }
 }
 
 static void check_machine(struct check *c)

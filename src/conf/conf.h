@@ -65,7 +65,7 @@ struct conf {
     struct {
         uint64_t message_size;                /* default 150M; the provider's own limit also holds */
         uint32_t recipients;                  /* per message from an app; default 1000 */
-        uint32_t sessions, sessions_per_host; /* all edges together: 4000; 200 */
+        uint32_t sessions, sessions_per_host; /* all edges together: 4000; each edge: 200 */
         uint64_t session_idle_s;              /* default 5m */
         uint64_t data_idle_s;                 /* default 10m */
         uint32_t errors_per_session;          /* then 421; default 20 */

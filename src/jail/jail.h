@@ -15,12 +15,16 @@ struct jail_user {
     bool is_changed; /* false: not root, nothing to change to */
     uid_t uid;
     gid_t gid;
+    bool has_joined;
+    gid_t joined;
 };
 
 /* Looks up whom to become when started as root: a missing user is a fault that says how to make one. An empty group is the
  * user's own. Without root, or where `user` is root itself, the answer is the current user. */
 bool jail_user_find(const char *user, const char *group, struct jail_user *out, struct fault *why);
-/* Real, effective and saved ids, no supplementary groups. */
+/* Takes the group `name` along ("" : none), so that what its members leave for the daemon can be read. */
+bool jail_user_join(struct jail_user *user, const char *name, struct fault *why);
+/* Real, effective and saved ids; of supplementary groups only the one that was joined. */
 bool jail_user_become(const struct jail_user *user, struct fault *why);
 
 /* No set-user-id program gives anything back, also not across exec. */

@@ -33,11 +33,22 @@ bool jail_user_find(const char *user, const char *group, struct jail_user *out, 
     return true;
 }
 
+bool jail_user_join(struct jail_user *user, const char *name, struct fault *why)
+{
+    user->has_joined = !text_is_empty(name);
+    const struct group *gr = user->has_joined ? getgrnam(name) : NULL;
+    if (user->has_joined && !gr)
+        return fault_set(why, FAULT_CONFIG, "",
+                         "console.group: there is no group \"%s\"; make it with groupadd --system %s", name, name);
+    user->joined = gr ? gr->gr_gid : 0;
+    return true;
+}
+
 bool jail_user_become(const struct jail_user *user, struct fault *why)
 {
     if (!user->is_changed)
         return true;
-    if (setgroups(0, NULL) < 0 || setresgid(user->gid, user->gid, user->gid) < 0 ||
+    if (setgroups(user->has_joined, &user->joined) < 0 || setresgid(user->gid, user->gid, user->gid) < 0 ||
         setresuid(user->uid, user->uid, user->uid) < 0)
         return fault_errno(why, FAULT_LOCAL, errno, "giving up root");
     /* A kernel or filter that pretended would leave root behind: end here rather than go on. */

@@ -2,7 +2,8 @@
  *
  * `postern sendmail` writes, the queue role takes in: at its start, when a file appears, and every ten seconds. A file is written
  * under a name that begins with a dot, flushed, and renamed to 32 hex digits; the random half of the name makes sure that it is
- * taken in once, whatever crashes in between. Who may write to the directory may send mail; nothing else is trusted.
+ * taken in once, whatever crashes in between. Who may write to the
+ * directory (console.group) may send mail; nothing else is trusted. The parent makes the directory.
  *
  * Format: one line of JSON, LF, then the message with LF or CRLF line ends (CRLF is what leaves).
  *   {"version":1,"sender":"a@b","recipients":[{"address":"c@d","notify":4,"orcpt":"rfc822;c@d"}],

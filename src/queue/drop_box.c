@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,21 +224,9 @@ static void on_notify(void *ctx, unsigned ready)
 
 /* --- coming and going --- */
 
-/* Who may use the commands may drop mail: written by the group, read back by us through the directory's group. */
-static void give_to_group(const struct queue *q, const char *path)
-{
-    const char *name = q->conf->console.group;
-    const struct group *g = text_is_empty(name) ? NULL : getgrnam(name);
-    if (g && (chown(path, (uid_t)-1, g->gr_gid) != 0 || chmod(path, 02730) != 0))
-        log_warn("drop.group", LOG_TEXT("file", path),
-                 LOG_TEXT("text", "can't be given to the group of console.group"));
-}
-
 static bool open_directory(struct drop_box *d)
 {
     const char *path = d->q->conf->sendmail.drop;
-    if (mkdir(path, 0700) == 0)
-        give_to_group(d->q, path);
     d->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (d->directory < 0)
         log_error("drop.closed", LOG_TEXT("file", path), LOG_TEXT("text", strerror(errno)));

@@ -1,7 +1,6 @@
 /* role/children.c - one process per role; one that dies is started again, later and later if it keeps dying. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,14 +26,6 @@ const char *child_state_name(enum child_state state)
 {
     static const char *const names[] = { "waiting", "starting", "running", "stopping", "stopped" };
     return names[state];
-}
-
-static unsigned edges_wanted(const struct conf *conf)
-{
-    if (conf->limits.edges > 0)
-        return conf->limits.edges;
-    cpu_set_t usable; /* a container may have been given fewer than the machine has */
-    return sched_getaffinity(0, sizeof usable, &usable) == 0 ? (unsigned)CPU_COUNT(&usable) : 1;
 }
 
 struct child *children_find(struct parent *p, unsigned kind, unsigned index)
@@ -192,7 +183,7 @@ static void add_child(struct parent *p, const struct role_hooks *hooks, unsigned
 
 void children_init(struct parent *p)
 {
-    unsigned edges = edges_wanted(p->conf);
+    unsigned edges = role_edges(p->conf);
     p->children = mem_alloc((ROLE_KINDS + edges) * sizeof *p->children);
     for (unsigned kind = ROLE_EDGE; kind < ROLE_KINDS; kind++)
         for (unsigned i = 0; p->hooks[kind] && i < (kind == ROLE_EDGE ? edges : 1); i++)

@@ -6,7 +6,16 @@
 struct edge_role {
     struct role *role;
     struct edge *edge;
+    struct conf conf; /* the role's, with this edge's share of what holds for all edges together */
 };
+
+static const struct conf *share(struct edge_role *self, const struct conf *conf)
+{
+    unsigned edges = role_edges(conf);
+    self->conf = *conf;
+    self->conf.limits.sessions = (conf->limits.sessions + edges - 1) / edges;
+    return &self->conf;
+}
 
 static void on_ready(void *ctx)
 {
@@ -22,12 +31,12 @@ static void on_stopped(void *ctx)
 
 static void *prepare(struct role *r, struct fault *why)
 {
-    struct edge *edge = edge_new(role_loop(r), role_conf(r), why);
-    if (!edge)
-        return NULL;
     struct edge_role *self = mem_alloc(sizeof *self);
-    *self = (struct edge_role){ r, edge };
-    edge_on_ready(edge, on_ready, self);
+    self->role = r;
+    self->edge = edge_new(role_loop(r), share(self, role_conf(r)), why);
+    if (!self->edge)
+        return NULL; /* which ends the process */
+    edge_on_ready(self->edge, on_ready, self);
     return self;
 }
 
@@ -74,7 +83,8 @@ static void listener_end(void *ctx, unsigned number)
 
 static void reload(void *ctx, const struct conf *conf)
 {
-    edge_reload(((struct edge_role *)ctx)->edge, conf);
+    struct edge_role *self = ctx;
+    edge_reload(self->edge, share(self, conf));
 }
 
 static void stop(void *ctx)

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,14 @@ struct loop *role_loop(struct role *r)
 const struct conf *role_conf(struct role *r)
 {
     return r->conf;
+}
+
+unsigned role_edges(const struct conf *conf)
+{
+    if (conf->limits.edges > 0)
+        return conf->limits.edges;
+    cpu_set_t usable; /* a container may have been given fewer than the machine has */
+    return sched_getaffinity(0, sizeof usable, &usable) == 0 ? (unsigned)CPU_COUNT(&usable) : 1;
 }
 
 unsigned role_index(const struct role *r)
@@ -280,7 +289,8 @@ static void harden(struct role *r, int control_fd)
     r->loop = loop_new();
     if (r->hooks->prepare && !(r->self = r->hooks->prepare(r, &why)))
         role_die(r, &why);
-    if (!jail_user_find(r->conf->user, r->conf->group, &user, &why) || !jail_user_become(&user, &why) ||
+    if (!jail_user_find(r->conf->user, r->conf->group, &user, &why) ||
+        !jail_user_join(&user, r->conf->console.group, &why) || !jail_user_become(&user, &why) ||
         !jail_no_new_privs(&why) || !jail_no_dump(&why))
         role_die(r, &why);
     /* After the change of user, which would undo it. A parent that died before is noticed by its end of the control channel. */

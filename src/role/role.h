@@ -47,6 +47,7 @@ struct role_hooks {
 struct loop *role_loop(struct role *r);
 const struct conf *role_conf(struct role *r); /* lent until the next reload */
 unsigned role_index(const struct role *r);
+unsigned role_edges(const struct conf *conf); /* how many there are */
 void role_ready(struct role *r);   /* working, or will be once wired; the parent tells systemd when all are */
 void role_stopped(struct role *r); /* ends the process with 0 at the end of the turn */
 /* Admin: ask the parent; the answer comes to parent_answer. */

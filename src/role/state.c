@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,27 +14,6 @@
 #include "base/text.h"
 #include "jail/jail.h"
 #include "role/parent.h"
-
-struct owner {
-    struct jail_user user;
-    gid_t console; /* who may use the commands; (gid_t)-1: only the user */
-};
-
-static bool find_owner(const struct conf *conf, struct owner *out, struct fault *why)
-{
-    out->console = (gid_t)-1;
-    if (!jail_user_find(conf->user, conf->group, &out->user, why))
-        return false;
-    if (text_is_empty(conf->console.group))
-        return true;
-    const struct group *gr = getgrnam(conf->console.group);
-    if (!gr)
-        return fault_set(why, FAULT_CONFIG, "",
-                         "console.group: there is no group \"%s\"; make it with groupadd --system %s",
-                         conf->console.group, conf->console.group);
-    out->console = gr->gr_gid;
-    return true;
-}
 
 /* Directories above the last are made with the usual rights. */
 static bool make_above(const char *path, struct fault *why)
@@ -56,7 +34,8 @@ struct place {
     const char *path;
     mode_t mode;
     bool is_for_console; /* the group of those who may use the commands owns it */
-    bool is_state;       /* the others are left as they are when they exist */
+    bool is_own;         /* in the state directory; any other is left as it is when it exists */
+    bool is_state;       /* must hold nothing of others */
 };
 
 /* A directory that is empty or holds what a Postern leaves behind. Any other was meant for something else, and must not be
@@ -79,13 +58,13 @@ static bool is_ours(int fd)
     return is_empty;
 }
 
-static bool set_rights(int fd, const struct place *at, const struct owner *owner, struct fault *why)
+static bool set_rights(int fd, const struct place *at, const struct jail_user *owner, struct fault *why)
 {
     struct stat st;
     if (fstat(fd, &st) < 0)
         return fault_errno(why, FAULT_CONFIG, errno, "directory %s", at->path);
-    gid_t gid = at->is_for_console && owner->console != (gid_t)-1 ? owner->console : owner->user.gid;
-    uid_t uid = owner->user.is_changed ? owner->user.uid : st.st_uid;
+    gid_t gid = at->is_for_console && owner->has_joined ? owner->joined : owner->gid;
+    uid_t uid = owner->is_changed ? owner->uid : st.st_uid;
     if ((st.st_uid != uid || st.st_gid != gid) && fchown(fd, uid, gid) < 0)
         return fault_errno(why, FAULT_CONFIG, errno, "directory %s can't be given to its owner", at->path);
     if ((st.st_mode & 07777) != at->mode && fchmod(fd, at->mode) < 0)
@@ -93,7 +72,7 @@ static bool set_rights(int fd, const struct place *at, const struct owner *owner
     return true;
 }
 
-static bool make(const struct place *at, const struct owner *owner, struct fault *why)
+static bool make(const struct place *at, const struct jail_user *owner, struct fault *why)
 {
     if (!make_above(at->path, why))
         return false;
@@ -108,31 +87,39 @@ static bool make(const struct place *at, const struct owner *owner, struct fault
         is_made = fault_set(why, FAULT_CONFIG, "",
                             "directory %s holds files that are not Postern's: name one of its own as `state`",
                             at->path);
-    else if (is_new || at->is_state)
+    else if (is_new || at->is_own)
         is_made = set_rights(fd, at, owner, why);
     close(fd);
     return is_made;
 }
 
 /* /run is empty after every start of the machine, and not everybody has systemd to make a directory there. */
-static bool make_socket_place(const struct conf *conf, const struct owner *owner, struct fault *why)
+static bool make_socket_place(const struct conf *conf, const struct jail_user *owner, struct fault *why)
 {
     char *copy = mem_strdup(conf->console.socket);
     const char *above = dirname(copy);
-    const struct place place = { above, owner->console != (gid_t)-1 ? 0710 : 0700, true, false };
+    const struct place place = { above, owner->has_joined ? 0710 : 0700, true, false, false };
     bool is_made = access(above, F_OK) == 0 || make(&place, owner, why);
     free(copy);
     return is_made;
 }
 
-static bool make_all(const struct conf *conf, const struct owner *owner, struct fault *why)
+static bool is_inside(const char *path, const char *directory)
 {
-    bool has_console = owner->console != (gid_t)-1;
+    size_t size = strlen(directory);
+    return strncmp(path, directory, size) == 0 && path[size] == '/';
+}
+
+static bool make_all(const struct conf *conf, const struct jail_user *owner, struct fault *why)
+{
+    const char *drop_path = conf->sendmail.drop;
     char *spool = mem_printf("%s/spool", conf->state);
-    /* The group reaches the socket and the drop, and lists nothing; what it drops, others of it can't read or take away. */
-    const struct place state = { conf->state, has_console ? 0710 : 0700, true, true };
-    const struct place inside = { spool, 0700, false, false };
-    const struct place drop = { conf->sendmail.drop, has_console ? 01730 : 0700, true, false };
+    /* The group reaches the socket and the drop, and lists nothing. What it drops belongs to it, so that the queue can read it;
+     * others of the group would have to guess its name, and can't take it away. */
+    const struct place state = { conf->state, owner->has_joined ? 0710 : 0700, true, true, true };
+    const struct place inside = { spool, 0700, false, true, false };
+    const struct place drop = { drop_path, owner->has_joined ? 03730 : 0700, true, is_inside(drop_path, conf->state),
+                                false };
     bool is_made = make(&state, owner, why) && make(&inside, owner, why) && make(&drop, owner, why) &&
                    make_socket_place(conf, owner, why);
     free(spool);
@@ -152,7 +139,7 @@ static bool refuse_second(int fd, const char *state, struct fault *why)
         *pid ? pid : "unknown", state);
 }
 
-static bool lock(struct parent *p, const struct owner *owner, struct fault *why)
+static bool lock(struct parent *p, const struct jail_user *owner, struct fault *why)
 {
     char *path = mem_printf("%s/postern.lock", p->conf->state);
     p->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -165,16 +152,17 @@ static bool lock(struct parent *p, const struct owner *owner, struct fault *why)
                                     : fault_errno(why, FAULT_LOCAL, errno, "locking %s", p->conf->state);
     if (ftruncate(p->lock_fd, 0) < 0 || dprintf(p->lock_fd, "%d\n", (int)getpid()) < 0)
         return fault_errno(why, FAULT_LOCAL, errno, "%s/postern.lock can't be written", p->conf->state);
-    const struct jail_user *user = &owner->user;
-    if (user->is_changed && fchown(p->lock_fd, user->uid, user->gid) < 0)
+    if (owner->is_changed && fchown(p->lock_fd, owner->uid, owner->gid) < 0)
         return fault_errno(why, FAULT_LOCAL, errno, "%s/postern.lock can't be given to its owner", p->conf->state);
     return true;
 }
 
 bool state_prepare(struct parent *p, struct fault *why)
 {
-    struct owner owner;
-    return find_owner(p->conf, &owner, why) && make_all(p->conf, &owner, why) && lock(p, &owner, why);
+    const struct conf *conf = p->conf;
+    struct jail_user owner;
+    return jail_user_find(conf->user, conf->group, &owner, why) && jail_user_join(&owner, conf->console.group, why) &&
+           make_all(conf, &owner, why) && lock(p, &owner, why);
 }
 
 void state_release(struct parent *p)

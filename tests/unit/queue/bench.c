@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -150,6 +151,7 @@ struct bench *bench_new(const char *limits)
     b->conf.limits.message_size = 150 << 20;
     b->conf.sendmail.mailbox = "";
     b->conf.sendmail.drop = mem_printf("%s/drop", b->dir);
+    (void)mkdir(b->conf.sendmail.drop, 0700); /* as the parent does */
     open_queue(b);
     put_objects(b, limits);
     return b;
