@@ -96,7 +96,7 @@ class Stage:
     def show(self, *args, stdin=None):
         note(paint("36", "$ postern " + " ".join(map(str, args))))
         done = self.call(*args, stdin=stdin)
-        for line in done.stdout.rstrip().splitlines():
+        for line in (done.stdout + done.stderr).rstrip().splitlines():
             note("  " + line)
         return done.stdout
 
@@ -269,7 +269,7 @@ def refused(stage, password):
     good("nothing is bounced: the mail waits for a person. What Postern tells that person:")
     stage.show("status")
     test = stage.call("mailbox", "test", MAILBOX, check=False)
-    for line in test.stdout.rstrip().splitlines():
+    for line in (test.stdout + test.stderr).rstrip().splitlines():
         note("  " + line)
     stage.switch("smtp.auth-mailbox", f"{MAILBOX}=on")
     stage.show("queue", "retry", message)

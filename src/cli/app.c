@@ -77,6 +77,8 @@ static int add_with_password(struct cli *cli, struct api *api, const json_t *obj
             object_undo(cli, api, OBJECT_APP, name);
     } else if (cli->is_json) {
         show_json(reply->json);
+    } else {
+        show_done(cli, "app %s is added; it is known by its address alone", name);
     }
     return status;
 }
@@ -108,6 +110,8 @@ static int run_set(struct cli *cli)
     int status = api ? object_patch(cli, api, OBJECT_APP, changes, &reply) : CLI_REFUSED;
     if (status == CLI_DONE && cli->is_json)
         show_json(reply.json);
+    else if (status == CLI_DONE)
+        show_done(cli, "app %s is changed", cli_operand(cli, 0));
     api_reply_fini(&reply);
     api_close(api);
     json_decref(changes);

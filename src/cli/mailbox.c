@@ -78,10 +78,11 @@ static int create(struct cli *cli, struct api *api, const json_t *object, const 
 static void say_next_step(struct cli *cli, const char *grant)
 {
     const char *address = cli_operand(cli, 0);
+    show_done(cli, "mailbox %s is added", address);
     if (strcmp(grant, "code") == 0 || strcmp(grant, "device") == 0)
-        fprintf(stderr, "Next, sign it in: postern mailbox authorize %s\n", address);
+        show_done(cli, "Next, sign it in: postern mailbox authorize %s", address);
     else
-        fprintf(stderr, "Next, try it: postern mailbox test %s\n", address);
+        show_done(cli, "Next, try it: postern mailbox test %s", address);
 }
 
 static int run_add(struct cli *cli)
@@ -129,6 +130,8 @@ static int run_set(struct cli *cli)
         status = give_password(cli, api, password);
     if (status == CLI_DONE && cli->is_json)
         show_json(reply.json);
+    else if (status == CLI_DONE)
+        show_done(cli, "mailbox %s is changed", cli_operand(cli, 0));
     api_reply_fini(&reply);
     api_close(api);
     secret_free(password);
@@ -138,7 +141,7 @@ static int run_set(struct cli *cli)
 
 /* ---- pause and resume ---- */
 
-static int do_with(struct cli *cli, const char *verb)
+static int do_with(struct cli *cli, const char *verb, const char *said)
 {
     struct api_reply reply = { 0 };
     struct api *api = api_open(cli);
@@ -148,6 +151,8 @@ static int do_with(struct cli *cli, const char *verb)
     int status = show_call(cli, api, "POST", arena_printf(cli->arena, "%s/%s", path, verb), NULL, &reply);
     if (status == CLI_DONE && cli->is_json)
         show_json(reply.json);
+    else if (status == CLI_DONE)
+        show_done(cli, "mailbox %s %s", cli_operand(cli, 0), said);
     api_reply_fini(&reply);
     api_close(api);
     return status;
@@ -155,12 +160,12 @@ static int do_with(struct cli *cli, const char *verb)
 
 static int run_pause(struct cli *cli)
 {
-    return do_with(cli, "pause");
+    return do_with(cli, "pause", "is paused: its mail waits");
 }
 
 static int run_resume(struct cli *cli)
 {
-    return do_with(cli, "resume");
+    return do_with(cli, "resume", "goes on");
 }
 
 /* ---- rows ---- */

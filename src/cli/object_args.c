@@ -172,6 +172,8 @@ int object_remove(struct cli *cli, enum object_kind kind)
     if (!api)
         return CLI_REFUSED;
     int status = show_call(cli, api, "DELETE", object_path(cli, kind, cli_operand(cli, 0)), NULL, &reply);
+    if (status == CLI_DONE)
+        show_done(cli, "%s %s is removed", object_kind_name(kind), cli_operand(cli, 0));
     api_reply_fini(&reply);
     api_close(api);
     return status;

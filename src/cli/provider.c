@@ -121,7 +121,7 @@ static int run_add(struct cli *cli)
     if (status == CLI_DONE && cli->is_json)
         show_json(reply.json);
     else if (status == CLI_DONE)
-        printf("provider %s is known\n", name);
+        show_done(cli, "provider %s is known", name);
     api_reply_fini(&reply);
     api_close(api);
     json_decref(provider);

@@ -46,7 +46,7 @@ static void print_messages(struct cli *cli, const json_t *items)
                                 show_when(cli, show_member(cli, m, "next_attempt")),
                                 *sender ? sender : "<>",
                                 recipients_of(cli, m),
-                                last_of(cli, m) };
+                                show_said(cli, last_of(cli, m)) };
         table_row(t, cells, sizeof cells / sizeof cells[0]);
     }
     table_print(t, stdout);
@@ -100,7 +100,7 @@ static void print_recipients(struct cli *cli, const json_t *recipients)
     {
         const char *cells[] = { show_member(cli, r, "address"), show_member(cli, r, "state"),
                                 show_member(cli, r, "attempts"), show_when(cli, show_member(cli, r, "next_attempt")),
-                                show_member(cli, r, "last") };
+                                show_said(cli, show_member(cli, r, "last")) };
         table_row(t, cells, sizeof cells / sizeof cells[0]);
     }
     putchar('\n');
@@ -154,8 +154,11 @@ static int print_done(struct cli *cli, const json_t *answer)
     const json_t *refused = json_object_get(answer, "refused");
     size_t i;
     const json_t *item;
+    size_t done = json_array_size(json_object_get(answer, "done"));
     if (cli->is_json)
         show_json(answer);
+    if (done > 0)
+        show_done(cli, "%s: %zu message%s", cli->action->name, done, done == 1 ? "" : "s");
     json_array_foreach(refused, i, item)
     {
         if (!cli->is_json)
@@ -204,7 +207,7 @@ static void print_by_mailbox(struct cli *cli, const json_t *lanes)
                                 show_member(cli, l, "queued"),
                                 strcmp(day, "0") == 0 ? today : arena_printf(cli->arena, "%s of %s", today, day),
                                 show_when(cli, show_member(cli, l, "next_attempt")),
-                                show_member(cli, l, "text") };
+                                show_said(cli, show_member(cli, l, "text")) };
         table_row(t, cells, sizeof cells / sizeof cells[0]);
     }
     putchar('\n');

@@ -169,10 +169,12 @@ static int give_credential(struct request *r, struct api_reply *reply)
     return give_certificate(r, reply);
 }
 
-static int finish(struct request *r, int status, struct api_reply *reply)
+static int finish(struct request *r, const char *done, int status, struct api_reply *reply)
 {
     if (status == CLI_DONE && r->cli->is_json)
         show_json(reply->json);
+    else if (status == CLI_DONE)
+        show_done(r->cli, "registration %s is %s", cli_operand(r->cli, 0), done);
     api_reply_fini(reply);
     secret_free(r->secret);
     api_close(r->api);
@@ -187,7 +189,7 @@ static int run_add(struct cli *cli)
     const char *name = cli_operand(cli, 0);
     json_t *object = prepare(&r, SECRET, &why) ? changes_of(&r, &why) : NULL;
     if (!object)
-        return finish(&r, show_fault(cli, &why), &reply);
+        return finish(&r, "added", show_fault(cli, &why), &reply);
     json_object_set_new(object, "name", json_string(name));
     r.api = api_open(cli);
     int status = r.api ? object_create(cli, r.api, OBJECT_REGISTRATION, name, object, &reply) : CLI_REFUSED;
@@ -197,7 +199,10 @@ static int run_add(struct cli *cli)
         if (status != CLI_DONE)
             object_undo(cli, r.api, OBJECT_REGISTRATION, name);
     }
-    return finish(&r, status, &reply);
+    status = finish(&r, "added", status, &reply);
+    if (status == CLI_DONE)
+        show_done(cli, "Next, a mailbox that signs in by it: postern mailbox add ADDRESS --registration %s", name);
+    return status;
 }
 
 /* The credential first: where it is refused, the registration goes on with the one it has. */
@@ -208,7 +213,7 @@ static int run_set(struct cli *cli)
     struct fault why = { 0 };
     json_t *changes = prepare(&r, NOTHING, &why) ? changes_of(&r, &why) : NULL;
     if (!changes)
-        return finish(&r, show_fault(cli, &why), &reply);
+        return finish(&r, "changed", show_fault(cli, &why), &reply);
     r.api = api_open(cli);
     int status = r.api ? give_credential(&r, &reply) : CLI_REFUSED;
     if (status == CLI_DONE) {
@@ -216,7 +221,7 @@ static int run_set(struct cli *cli)
         status = object_patch(cli, r.api, OBJECT_REGISTRATION, changes, &reply);
     }
     json_decref(changes);
-    return finish(&r, status, &reply);
+    return finish(&r, "changed", status, &reply);
 }
 
 static const struct option_row registration_options[] = {

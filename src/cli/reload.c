@@ -1,6 +1,4 @@
 /* postern reload - the daemon reads its configuration file again; a bad file changes nothing. */
-#include <stdio.h>
-
 #include "cli/show.h"
 
 static int run(struct cli *cli)
@@ -10,6 +8,8 @@ static int run(struct cli *cli)
     if (!api)
         return CLI_REFUSED;
     int status = show_call(cli, api, "POST", "/reload", NULL, &reply);
+    if (status == CLI_DONE)
+        show_done(cli, "the configuration was read again");
     api_reply_fini(&reply);
     api_close(api);
     return status;

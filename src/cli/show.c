@@ -1,11 +1,15 @@
 /* cli/show.c - fields, values, findings and refusals as text for a person, often at night. */
 #include "cli/show.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "doctor/finding.h"
 
 #define LINE_MOST 2000
 
@@ -64,6 +68,48 @@ const char *show_when(struct cli *cli, const char *time)
     if (seconds == 0)
         return "now";
     return distance < 0 ? arena_printf(cli->arena, "%s ago", span) : arena_printf(cli->arena, "in %s", span);
+}
+
+const char *show_said(struct cli *cli, const char *text)
+{
+    char plain[LINE_MOST];
+    finding_strip(text, plain, sizeof plain);
+    return arena_strdup(cli->arena, plain);
+}
+
+size_t show_width(FILE *out)
+{
+    struct winsize size;
+    bool is_known = isatty(fileno(out)) && ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col >= 20;
+    return is_known ? size.ws_col : SIZE_MAX;
+}
+
+void show_cut(FILE *out, const char *text, size_t room)
+{
+    char clean[LINE_MOST];
+    text_sanitize(bytes_of(text), clean, sizeof clean);
+    size_t columns = 0, size = 0;
+    for (const char *at = clean; *at; at++) {
+        bool begins = ((unsigned char)*at & 0xc0) != 0x80; /* the rest of a character in UTF-8 takes no column */
+        if (begins && columns + 3 <= room)
+            size = (size_t)(at - clean);
+        columns += begins;
+    }
+    if (columns <= room)
+        fputs(clean, out);
+    else
+        fprintf(out, "%.*s...", (int)size, clean);
+}
+
+void show_done(const struct cli *cli, const char *format, ...)
+{
+    va_list args;
+    if (cli->is_json)
+        return;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
 }
 
 /* A default says nothing. */

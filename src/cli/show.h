@@ -24,6 +24,15 @@ const char *show_member(struct cli *cli, const json_t *object, const char *key);
 /* "2026-11-21T09:15:00.123Z" as "3m ago" or "in 2h"; "" stays "". */
 const char *show_when(struct cli *cli, const char *time);
 
+/* A server's words without its "[host time id]", which tells nobody anything. Lives in the arena. */
+const char *show_said(struct cli *cli, const char *text);
+/* Columns of the terminal that `out` is; SIZE_MAX if it is none. */
+size_t show_width(FILE *out);
+/* At most `room` columns of `text`, made harmless; "..." ends what was cut. */
+void show_cut(FILE *out, const char *text, size_t room);
+/* Tells a person what was done and what comes next; scripts with --json are told by the answer alone. */
+void show_done(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Each of a list of findings: what was seen, the cause, numbered steps. */
 void show_findings(FILE *out, const json_t *findings);
 /* A refusal; returns CLI_REFUSED. With --json the document itself goes to standard output. */

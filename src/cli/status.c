@@ -20,14 +20,18 @@ static void print_needs(struct cli *cli, const json_t *needing)
         printf("Nothing needs a person.\n");
         return;
     }
-    printf("These need a person:\n");
+    puts("These need a person:");
     json_array_foreach(needing, i, m)
     {
-        const char *address = show_member(cli, m, "address"), *why = reason_of(cli, m);
-        char clean[400];
-        text_sanitize(bytes_of(why), clean, sizeof clean);
-        printf("  %s: %s%s%s\n    see: postern mailbox show %s\n", address, show_member(cli, m, "state"),
-               *clean ? ", " : "", clean, address);
+        const char *address = show_member(cli, m, "address"), *why = show_said(cli, reason_of(cli, m));
+        size_t width = show_width(stdout);
+        printf("  %s: %s\n", address, show_member(cli, m, "state"));
+        if (*why) {
+            fputs("    said: ", stdout);
+            show_cut(stdout, why, width == SIZE_MAX ? SIZE_MAX : width - 10);
+            putchar('\n');
+        }
+        printf("    next: postern mailbox test %s\n", address);
     }
 }
 

@@ -58,17 +58,23 @@ void table_row(struct table *t, const char *const *cells, size_t count)
     t->last = &row->next;
 }
 
+/* The last column takes what room the others leave; only a terminal has an end. */
+static void print_row(const struct table *t, const struct row *row, size_t width, FILE *out)
+{
+    size_t used = 0;
+    for (size_t i = 0; i + 1 < row->count; i++) {
+        fprintf(out, "%s%*s", row->cells[i], (int)(t->widths[i] + 2 - width_of(row->cells[i])), "");
+        used += t->widths[i] + 2;
+    }
+    size_t room = width > used + 20 ? width - used : 20;
+    show_cut(out, row->count ? row->cells[row->count - 1] : "", width == SIZE_MAX ? SIZE_MAX : room);
+    fputc('\n', out);
+}
+
 void table_print(const struct table *t, FILE *out)
 {
-    for (const struct row *row = t->first; row; row = row->next) {
-        for (size_t i = 0; i < row->count; i++) {
-            bool is_last = i + 1 == row->count;
-            fputs(row->cells[i], out);
-            for (size_t pad = width_of(row->cells[i]); !is_last && pad < t->widths[i] + 2; pad++)
-                fputc(' ', out);
-        }
-        fputc('\n', out);
-    }
+    for (const struct row *row = t->first; row; row = row->next)
+        print_row(t, row, show_width(out), out);
 }
 
 void table_free(struct table *t)

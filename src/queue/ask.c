@@ -9,14 +9,22 @@
 static const struct verb {
     const char *name;
     ask_fn *run;
+    const char *title; /* of a refusal */
 } verbs[] = {
-    { "object.list", ask_object_list },         { "object.get", ask_object_get },
-    { "object.put", ask_object_put },           { "object.patch", ask_object_patch },
-    { "object.remove", ask_object_remove },     { "message.list", ask_message_list },
-    { "message.get", ask_message_get },         { "message.content", ask_message_content },
-    { "message.retry", ask_message_retry },     { "message.hold", ask_message_hold },
-    { "message.release", ask_message_release }, { "message.remove", ask_message_remove },
-    { "queue.stats", ask_queue_stats },         { "mailbox.well", ask_mailbox_well },
+    { "object.list", ask_object_list, "The objects can't be listed" },
+    { "object.get", ask_object_get, "The object can't be shown" },
+    { "object.put", ask_object_put, "The object was not taken" },
+    { "object.patch", ask_object_patch, "The change was not taken" },
+    { "object.remove", ask_object_remove, "The object was not removed" },
+    { "message.list", ask_message_list, "The messages can't be listed" },
+    { "message.get", ask_message_get, "The message can't be shown" },
+    { "message.content", ask_message_content, "The content can't be shown" },
+    { "message.retry", ask_message_retry, "The messages were not tried" },
+    { "message.hold", ask_message_hold, "The messages were not held" },
+    { "message.release", ask_message_release, "The messages were not released" },
+    { "message.remove", ask_message_remove, "The messages were not removed" },
+    { "queue.stats", ask_queue_stats, "The queue can't be counted" },
+    { "mailbox.well", ask_mailbox_well, "The mailbox was not let go on" },
 };
 
 const char *ask_text(const struct ask *a, const char *key)
@@ -50,11 +58,20 @@ static uint32_t status_of(const struct fault *why)
     }
 }
 
+static const struct verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (text_equal(verbs[i].name, name))
+            return &verbs[i];
+    return NULL;
+}
+
 static json_t *problem(const struct fault *why, const char *verb)
 {
     struct finding_facts facts = { 0 };
-    return json_pack("{s:s, s:s, s:[o]}", "title", verb, "detail", why->text, "findings",
-                     finding_json_of_fault(why, &facts));
+    const struct verb *v = find_verb(verb);
+    return json_pack("{s:s, s:s, s:[o]}", "title", v ? v->title : "The request was not understood", "detail", why->text,
+                     "findings", finding_json_of_fault(why, &facts));
 }
 
 static bool run(struct ask *a, const struct admin_ask *ask, struct fault *why)
@@ -65,9 +82,9 @@ static bool run(struct ask *a, const struct admin_ask *ask, struct fault *why)
         a->status = 400;
         return fault_set(why, FAULT_REJECT, "api.json", "the request is not a JSON object: %s", error.text);
     }
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-        if (text_equal(verbs[i].name, ask->verb))
-            return verbs[i].run(a, why);
+    const struct verb *v = find_verb(ask->verb);
+    if (v)
+        return v->run(a, why);
     a->status = 400;
     return fault_set(why, FAULT_REJECT, "api.verb", "the queue knows no verb %s", ask->verb);
 }

@@ -303,7 +303,8 @@ static bool lane_json(void *ctx, const char *key, void *value)
 {
     static const char *const names[] = { [LANE_OPEN] = "open", [LANE_RESTING] = "deferred", [LANE_HELD] = "held" };
     struct lane *l = value;
-    if (l->queued || l->day.total || l->rest != LANE_OPEN)
+    bool is_there = directory_mailbox(l->queue->directory, l->address) != NULL;
+    if (l->queued || (is_there && (l->day.total || l->rest != LANE_OPEN)))
         json_array_append_new(ctx, json_pack("{s:s, s:s, s:I, s:i, s:o, s:o, s:o, s:I, s:I}", "mailbox", l->address,
                                              "state", l->is_paused ? "paused" : names[l->rest], "queued",
                                              (json_int_t)l->queued, "active", (int)l->active, "finding",

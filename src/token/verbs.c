@@ -62,7 +62,9 @@ static void refuse(struct verbs *v, uint64_t tag, const char *address, const str
     const struct mailbox *m = directory_mailbox(v->parts.directory, address);
     const struct registration *r = m ? directory_registration(v->parts.directory, m->registration) : NULL;
     const struct finding *f = finding_by_id(why->id);
-    struct finding_facts facts = { .mailbox = m ? m->address : NULL,
+    struct finding_facts facts = { .mailbox = m                        ? m->address
+                                              : text_is_empty(address) ? NULL
+                                                                       : address,
                                    .tenant = r ? r->tenant : NULL,
                                    .client_id = r ? r->client_id : NULL };
     json_t *finding = finding_json_of_fault(why, &facts);
@@ -192,7 +194,7 @@ static void grant_get(const struct asked *a)
         return;
     }
     fault_set(&why, FAULT_HOLD, "mailbox.unknown", "there is no mailbox %s", text_in(a, "address"));
-    refuse(a->v, a->tag, "", &why);
+    refuse(a->v, a->tag, text_in(a, "address"), &why);
 }
 
 struct listing {
