@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "proto/mime/rewrite.h"
+#include "proto/smtp/data.h"
 #include "route/route.h"
 
 struct submission {
@@ -15,6 +16,7 @@ struct submission {
     struct route route;
     struct mime_rewrite *rewrite;
     struct mime_rewrite_plan plan;
+    struct smtp_data octets; /* what must not stand in a message that leaves by SMTP */
 };
 
 struct recipient_gatherer {
@@ -141,6 +143,7 @@ static bool begin(struct request *r)
     s->message.sender = s->route.sender;
     plan_fields(r, s);
     s->rewrite = mime_rewrite_new(r->arena, &s->plan, keep, r);
+    smtp_data_init(&s->octets, false);
     r->submission = s;
     return true;
 }
@@ -148,6 +151,8 @@ static bool begin(struct request *r)
 bool submission_add(struct request *r, struct bytes data)
 {
     if (!r->submission && !begin(r))
+        return false;
+    if (!smtp_data_look(&r->submission->octets, data, &r->refused))
         return false;
     r->submission->message.is_8bit = r->submission->message.is_8bit || !text_is_ascii(data);
     return mime_rewrite_feed(r->submission->rewrite, data, &r->refused);
@@ -165,7 +170,7 @@ void messages_submit(struct request *r)
         respond_problem(r, 400, "No message", "the body must be the message (message/rfc822)");
         return;
     }
-    if (!mime_rewrite_end(s->rewrite, &r->refused)) {
+    if (!smtp_data_look_end(&s->octets, &r->refused) || !mime_rewrite_end(s->rewrite, &r->refused)) {
         respond_fault(r, &r->refused);
         return;
     }

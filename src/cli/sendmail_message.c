@@ -189,8 +189,8 @@ static bool flush_body(struct copy *c)
     return is_written;
 }
 
-/* A piece of the body; `is_end` where the line ends with it. */
-static bool put_body(struct copy *c, struct bytes piece, bool is_end)
+/* A piece of a line of the body; `is_end` where the line ends with it. */
+static bool put_piece(struct copy *c, struct bytes piece, bool is_end)
 {
     if (c->body.size + piece.size + 2 > c->body.limit && !flush_body(c))
         return false;
@@ -200,6 +200,19 @@ static bool put_body(struct copy *c, struct bytes piece, bool is_end)
         buf_add_str(&c->body, "\r\n");
     c->is_line_begun = !is_end;
     return true;
+}
+
+/* A CR alone ends a line too: it is how programs draw a progress bar, and no mail server may be given one. */
+static bool put_body(struct copy *c, struct bytes piece, bool is_end)
+{
+    const uint8_t *cr;
+    while (piece.size && (cr = memchr(piece.data, '\r', piece.size))) {
+        size_t size = (size_t)(cr - piece.data);
+        if (!put_piece(c, bytes_slice(piece, 0, size), true))
+            return false;
+        piece = bytes_slice(piece, size + 1, piece.size);
+    }
+    return put_piece(c, piece, is_end);
 }
 
 static bool looks_like_field(struct bytes line)
@@ -221,6 +234,8 @@ static bool take_header_line(struct copy *c, struct bytes line)
         return true;
     }
     c->place = IN_HEADER;
+    if (memchr(line.data ? line.data : (const uint8_t *)"", '\r', line.size))
+        return fault_set(c->why, FAULT_REJECT, "", "the header has a CR in the middle of a line");
     if (line.size && (is_fold || looks_like_field(line))) {
         if (buf_add_bytes(&c->header, line) && buf_add_str(&c->header, "\r\n"))
             return true;
@@ -243,6 +258,8 @@ static bool take_line(struct copy *c, struct bytes line)
 
 static bool take_chunk(struct copy *c, struct bytes chunk)
 {
+    if (memchr(chunk.data, 0, chunk.size))
+        return fault_set(c->why, FAULT_REJECT, "", "the message holds a NUL octet, which mail can't carry: encode it");
     while (chunk.size && c->place != AT_END) {
         const uint8_t *end = memchr(chunk.data, '\n', chunk.size);
         size_t size = end ? (size_t)(end - chunk.data) : chunk.size;

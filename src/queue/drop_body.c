@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "proto/smtp/data.h"
 #include "store/store.h"
 
 struct sink {
@@ -15,6 +16,7 @@ struct sink {
     uint64_t size;
     bool is_8bit, is_cr; /* is_cr: the last byte read was one */
     struct fault why;
+    struct smtp_data octets; /* what must not stand in a message that leaves by SMTP */
     struct mime_scan *scan;
     struct mime_rewrite *rewrite;
 };
@@ -60,6 +62,8 @@ static bool put(void *ctx, struct bytes out)
 
 static bool feed(struct sink *s, struct bytes in)
 {
+    if (!smtp_data_look(&s->octets, in, &s->why))
+        return false;
     mime_scan_feed(s->scan, in);
     return mime_rewrite_feed(s->rewrite, in, &s->why);
 }
@@ -97,9 +101,11 @@ bool drop_body_read(int from, off_t offset, const struct drop_body_plan *plan, s
 {
     struct sink s = { .plan = plan, .fd = -1 };
     buf_init(&s.memory, STORE_BODY_INLINE);
+    smtp_data_init(&s.octets, false);
     s.scan = mime_scan_new(arena);
     s.rewrite = mime_rewrite_new(arena, &plan->rewrite, put, &s);
-    bool ok = put(&s, bytes_of(plan->received)) && read_all(&s, from, offset) && mime_rewrite_end(s.rewrite, &s.why);
+    bool ok = put(&s, bytes_of(plan->received)) && read_all(&s, from, offset) &&
+              smtp_data_look_end(&s.octets, &s.why) && mime_rewrite_end(s.rewrite, &s.why);
     if (ok)
         *out = (struct drop_body){ .fd = s.fd, .size = s.size, .is_8bit = s.is_8bit, .header = mime_scan_end(s.scan) };
     if (ok && s.fd < 0)

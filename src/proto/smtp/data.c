@@ -136,3 +136,31 @@ void smtp_data_finish(struct smtp_data *d)
     if (d->place == SMTP_DATA_AFTER_CR)
         note(d, SMTP_DATA_BARE_CR);
 }
+
+static bool is_clean(const struct smtp_data *d, struct fault *why)
+{
+    static const char *const names[] = {
+        [SMTP_DATA_BARE_CR] = "a bare CR", [SMTP_DATA_BARE_LF] = "a bare LF", [SMTP_DATA_NUL] = "a NUL octet"
+    };
+    if (d->flaw == SMTP_DATA_CLEAN)
+        return true;
+    return fault_set(why, FAULT_REJECT, "smtp.client.bad-octets",
+                     "line %llu of the message holds %s; lines must end with CRLF and hold text",
+                     (unsigned long long)d->flaw_line, names[d->flaw]);
+}
+
+bool smtp_data_look(struct smtp_data *d, struct bytes in, struct fault *why)
+{
+    while (in.size > 0 && d->flaw == SMTP_DATA_CLEAN) {
+        struct bytes run;
+        bool is_end;
+        in = bytes_slice(in, smtp_data_next(d, in, &run, &is_end), in.size);
+    }
+    return is_clean(d, why);
+}
+
+bool smtp_data_look_end(struct smtp_data *d, struct fault *why)
+{
+    smtp_data_finish(d);
+    return is_clean(d, why);
+}

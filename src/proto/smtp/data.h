@@ -7,6 +7,7 @@
 #define PROTO_SMTP_DATA_H
 
 #include "base/bytes.h"
+#include "base/fault.h"
 
 enum smtp_data_flaw { SMTP_DATA_CLEAN, SMTP_DATA_BARE_CR, SMTP_DATA_BARE_LF, SMTP_DATA_NUL };
 enum smtp_data_place {
@@ -33,5 +34,10 @@ void smtp_data_init(struct smtp_data *d, bool is_dotted);
 size_t smtp_data_next(struct smtp_data *d, struct bytes in, struct bytes *run, bool *is_end);
 /* BDAT LAST: a CR that still waits for its LF is bare. */
 void smtp_data_finish(struct smtp_data *d);
+
+/* For a message that came by another way than SMTP and will leave by it: looks at the next octets. False, with a fault (REJECT,
+ * "smtp.client.bad-octets") that names the line, as soon as one is flawed. */
+bool smtp_data_look(struct smtp_data *d, struct bytes in, struct fault *why);
+bool smtp_data_look_end(struct smtp_data *d, struct fault *why); /* after the last octet */
 
 #endif

@@ -363,8 +363,13 @@ static void a_message_that_can_not_be_taken_is_refused(void **state)
     assert_int_equal(CURL(s, API "/messages", "-d", "x", "-H", "X-Postern-Sender: a@b.example", "-H",
                           "X-Postern-Recipient: nonsense"),
                      400);
-    s->conf.limits.message_size = 10;
     give_mailbox(s);
+    assert_int_equal(CURL(s, API "/messages", "-H", "X-Postern-Sender: shop@b.example", "-H",
+                          "X-Postern-Recipient: a@b.example", "-H", "Content-Type: message/rfc822", "--data-binary",
+                          "From: shop@b.example\r\n\r\na\n.\nb"),
+                     400);
+    assert_non_null(strstr(s->answer, "bare LF"));
+    s->conf.limits.message_size = 10;
     assert_int_equal(CURL(s, API "/messages", "-d", "From: shop@b.example and more", "-H",
                           "X-Postern-Sender: shop@b.example", "-H", "X-Postern-Recipient: a@b.example"),
                      400);
