@@ -8,6 +8,7 @@
 #include <openssl/param_build.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/secret.h"
 #include "base/text.h"
@@ -169,12 +170,23 @@ static bool check_signature(const struct jwt *jwt, const json_t *jwks, bool *is_
     return ok;
 }
 
+/* A tenant in the issuer's path, as Entra writes it, must be the one that the token itself claims. */
+static bool is_tenant_of(const char *issuer, const char *tid)
+{
+    for (const char *at = strchr(issuer, '/'); at; at = strchr(at, '/')) {
+        at++;
+        if (strcspn(at, "/") == 36 && strspn(at, "0123456789abcdefABCDEF-") == 36)
+            return tid[0] == '\0' || (strlen(tid) == 36 && strncasecmp(at, tid, 36) == 0);
+    }
+    return true;
+}
+
 static bool is_issuer(const char *expected, const char *issuer, const char *tid)
 {
     const char *hole = strstr(expected, "{tenantid}");
     if (!hole) /* Google may leave the scheme away, and says so */
-        return text_equal(expected, issuer) ||
-               (strncmp(expected, "https://", 8) == 0 && text_equal(expected + 8, issuer));
+        return is_tenant_of(issuer, tid) && (text_equal(expected, issuer) || (strncmp(expected, "https://", 8) == 0 &&
+                                                                              text_equal(expected + 8, issuer)));
     size_t before = (size_t)(hole - expected), size = strlen(tid);
     if (size == 0 || strspn(tid, "0123456789abcdefABCDEF-") != size)
         return false;
