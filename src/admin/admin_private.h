@@ -43,7 +43,6 @@ struct admin_route {
 struct stream {
     struct buf out;
     bool is_on, is_ended;
-    size_t (*more)(struct request *r); /* fills `out`; NULL when bytes are pushed */
 };
 
 struct upload {
@@ -113,6 +112,7 @@ void respond_fault(struct request *r, const struct fault *why);
 /* The answer as it came: its JSON with its status. True when it was a success and nothing was sent. */
 bool respond_unless_ok(struct request *r, struct ask *a);
 void respond_ask(struct request *r, struct ask *a);
+void respond_first(struct request *r); /* the answer to the only, or the first, thing asked */
 void respond_stream(struct request *r, const char *content_type);
 void stream_push(struct request *r, const char *line); /* adds a line end */
 void stream_push_bytes(struct request *r, struct bytes data);

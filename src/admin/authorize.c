@@ -4,11 +4,6 @@
 #include "admin/admin_private.h"
 #include "base/secret.h"
 
-static void answer_first(struct request *r)
-{
-    respond_ask(r, &r->asks[0]);
-}
-
 void mailbox_authorize(struct request *r)
 {
     json_t *body = request_json(r);
@@ -16,7 +11,7 @@ void mailbox_authorize(struct request *r)
         return;
     json_object_set_new(body, "address", json_string(r->params[0]));
     request_ask(r, ADMIN_PEER_VAULT, "authorize.start", json_incref(body));
-    request_then(r, answer_first);
+    request_then(r, respond_first);
 }
 
 /* The redirected address carries the code, so it travels as a secret. */
@@ -32,11 +27,11 @@ void authorizations_finish(struct request *r)
     }
     request_ask_secret(r, ADMIN_PEER_VAULT, "authorize.finish", json_pack("{s:s}", "id", r->params[0]),
                        bytes_of(redirected));
-    request_then(r, answer_first);
+    request_then(r, respond_first);
 }
 
 void authorizations_wait(struct request *r)
 {
     request_ask_long(r, ADMIN_PEER_VAULT, "authorize.wait", json_pack("{s:s}", "id", r->params[0]));
-    request_then(r, answer_first);
+    request_then(r, respond_first);
 }

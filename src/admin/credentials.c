@@ -4,11 +4,6 @@
 #include "admin/admin_private.h"
 #include "base/secret.h"
 
-static void answer_first(struct request *r)
-{
-    respond_ask(r, &r->asks[0]);
-}
-
 /* The body's member `name` as bytes, or nothing; it leaves the JSON wiped, so that no later dump can show it. */
 static struct bytes take_secret(struct request *r, json_t *body, const char *name)
 {
@@ -40,7 +35,7 @@ static void put_secret(struct request *r, const char *verb, const char *key, con
         return;
     }
     ask_with_secret(r, verb, key, secret);
-    request_then(r, answer_first);
+    request_then(r, respond_first);
 }
 
 void registration_secret(struct request *r)
@@ -68,7 +63,7 @@ static void certificate_into_registration(struct request *r)
     json_object_set_new(json_object_get(in, "changes"), "credential", json_string("certificate"));
     asks_forget(r);
     request_ask(r, ADMIN_PEER_QUEUE, "object.patch", in);
-    request_then(r, answer_first);
+    request_then(r, respond_first);
 }
 
 void registration_certificate(struct request *r)
@@ -83,7 +78,7 @@ void registration_certificate(struct request *r)
 void mailbox_grant(struct request *r)
 {
     request_ask(r, ADMIN_PEER_VAULT, "grant.get", json_pack("{s:s}", "address", r->params[0]));
-    request_then(r, answer_first);
+    request_then(r, respond_first);
 }
 
 static void password_once(struct request *r)
@@ -93,7 +88,7 @@ static void password_once(struct request *r)
         return;
     struct bytes password = secret_bytes(k->secret);
     json_object_set_new(k->json, "password", json_stringn((const char *)password.data, password.size));
-    answer_first(r);
+    respond_first(r);
 }
 
 void app_password(struct request *r)

@@ -3,11 +3,6 @@
 
 #include "admin/admin_private.h"
 
-static void answer_first(struct request *r)
-{
-    respond_ask(r, &r->asks[0]);
-}
-
 /* The steps have gone out already, so a refusal too is the last line of the stream, not a status. What the mailbox's mail
  * waits for is over when the sign-in works again: the queue need not find that out by itself. */
 static void last_line(struct request *r)
@@ -39,7 +34,7 @@ static void set_paused(struct request *r, bool is_paused)
     json_t *in = json_pack("{s:s, s:s, s:{s:b}}", "kind", "mailbox", "key", r->params[0], "changes", "is_paused",
                            (int)is_paused);
     request_ask(r, ADMIN_PEER_QUEUE, "object.patch", in);
-    request_then(r, answer_first);
+    request_then(r, respond_first);
 }
 
 void mailbox_pause(struct request *r)

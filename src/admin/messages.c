@@ -4,11 +4,6 @@
 #include "admin/admin_private.h"
 #include "base/text.h"
 
-static void answer_first(struct request *r)
-{
-    respond_ask(r, &r->asks[0]);
-}
-
 static void pass_query(struct request *r, json_t *in, const char *name)
 {
     const char *value = request_query(r, name);
@@ -23,13 +18,13 @@ void messages_list(struct request *r)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         pass_query(r, in, names[i]);
     request_ask(r, ADMIN_PEER_QUEUE, "message.list", in);
-    request_then(r, answer_first);
+    request_then(r, respond_first);
 }
 
 void messages_get(struct request *r)
 {
     request_ask(r, ADMIN_PEER_QUEUE, "message.get", json_pack("{s:s}", "id", r->params[0]));
-    request_then(r, answer_first);
+    request_then(r, respond_first);
 }
 
 static void content_from_fd(struct request *r)
@@ -58,7 +53,7 @@ static void pass_ids(struct request *r, const char *verb)
     if (!body)
         return;
     request_ask(r, ADMIN_PEER_QUEUE, verb, json_incref(body));
-    request_then(r, answer_first);
+    request_then(r, respond_first);
 }
 
 void messages_retry(struct request *r)
@@ -84,5 +79,5 @@ void messages_remove(struct request *r)
 void queue_stats(struct request *r)
 {
     request_ask(r, ADMIN_PEER_QUEUE, "queue.stats", NULL);
-    request_then(r, answer_first);
+    request_then(r, respond_first);
 }

@@ -9,21 +9,16 @@ static json_t *key_json(const char *kind, const char *key)
     return json_pack("{s:s, s:s}", "kind", kind, "key", key);
 }
 
-static void answer_first(struct request *r)
-{
-    respond_ask(r, &r->asks[0]);
-}
-
 static void object_list(struct request *r, const char *kind)
 {
     request_ask(r, ADMIN_PEER_QUEUE, "object.list", json_pack("{s:s}", "kind", kind));
-    request_then(r, answer_first);
+    request_then(r, respond_first);
 }
 
 static void object_get(struct request *r, const char *kind)
 {
     request_ask(r, ADMIN_PEER_QUEUE, "object.get", key_json(kind, r->params[0]));
-    request_then(r, answer_first);
+    request_then(r, respond_first);
 }
 
 static void object_put(struct request *r, const char *kind)
@@ -35,7 +30,7 @@ static void object_put(struct request *r, const char *kind)
     json_object_set(in, "object", body);
     json_object_set_new(in, "is_new", json_boolean(text_equal(request_header(r, "If-None-Match"), "*")));
     request_ask(r, ADMIN_PEER_QUEUE, "object.put", in);
-    request_then(r, answer_first);
+    request_then(r, respond_first);
 }
 
 static void object_patch(struct request *r, const char *kind)
@@ -46,7 +41,7 @@ static void object_patch(struct request *r, const char *kind)
     json_t *in = key_json(kind, r->params[0]);
     json_object_set(in, "changes", body);
     request_ask(r, ADMIN_PEER_QUEUE, "object.patch", in);
-    request_then(r, answer_first);
+    request_then(r, respond_first);
 }
 
 /* What the vault holds under the object's name goes last: an orphan there is harmless, a missing secret is not. */
@@ -66,10 +61,10 @@ static void forget_then_answer(struct request *r)
         if (r->route->run != forgets[i].of)
             continue;
         request_ask(r, ADMIN_PEER_VAULT, forgets[i].verb, json_pack("{s:s}", forgets[i].key, r->params[0]));
-        request_then(r, answer_first);
+        request_then(r, respond_first);
         return;
     }
-    answer_first(r);
+    respond_first(r);
 }
 
 static void object_delete(struct request *r, const char *kind)
@@ -116,7 +111,7 @@ static void mailbox_with_grant(struct request *r)
         return;
     if (r->asks[1].status == 200)
         json_object_set(r->asks[0].json, "grant_state", r->asks[1].json);
-    answer_first(r);
+    respond_first(r);
 }
 
 void mailboxes_get(struct request *r)
@@ -147,7 +142,7 @@ static void mailboxes_with_grants(struct request *r)
         return;
     if (r->asks[1].status == 200)
         join_grants(json_object_get(r->asks[0].json, "items"), json_object_get(r->asks[1].json, "items"));
-    answer_first(r);
+    respond_first(r);
 }
 
 void mailboxes_list(struct request *r)

@@ -177,3 +177,8 @@ void respond_ask(struct request *r, struct ask *a)
     }
     respond_json(r, a->status, json_incref(a->json));
 }
+
+void respond_first(struct request *r)
+{
+    respond_ask(r, &r->asks[0]);
+}

@@ -6,11 +6,6 @@
 
 enum { ROLES, STATS, MAILBOXES, GRANTS };
 
-static void answer_first(struct request *r)
-{
-    respond_ask(r, &r->asks[0]);
-}
-
 static json_t *find_by_address(json_t *list, const char *address)
 {
     size_t i;
@@ -101,11 +96,11 @@ void status_get(struct request *r)
 void roles_get(struct request *r)
 {
     request_ask(r, ADMIN_PEER_PARENT, "", json_pack("{s:s}", "verb", "roles"));
-    request_then(r, answer_first);
+    request_then(r, respond_first);
 }
 
 void daemon_reload(struct request *r)
 {
     request_ask(r, ADMIN_PEER_PARENT, "", json_pack("{s:s}", "verb", "reload"));
-    request_then(r, answer_first);
+    request_then(r, respond_first);
 }

@@ -9,8 +9,6 @@ static ssize_t give(void *ctx, uint64_t position, char *out, size_t max)
 {
     struct request *r = ctx;
     struct stream *s = &r->stream;
-    if (s->out.size == 0 && s->more)
-        s->more(r);
     if (s->out.size == 0 && s->is_ended)
         return MHD_CONTENT_READER_END_OF_STREAM;
     if (s->out.size == 0) {

@@ -158,11 +158,6 @@ bool submission_add(struct request *r, struct bytes data)
     return mime_rewrite_feed(r->submission->rewrite, data, &r->refused);
 }
 
-static void answer_first(struct request *r)
-{
-    respond_ask(r, &r->asks[0]);
-}
-
 void messages_submit(struct request *r)
 {
     struct submission *s = r->submission;
@@ -178,5 +173,5 @@ void messages_submit(struct request *r)
     s->message.fd = r->upload.fd;
     s->message.body = r->upload.fd < 0 ? buf_bytes(&r->upload.memory) : BYTES_NONE;
     request_submit(r, &s->message);
-    request_then(r, answer_first);
+    request_then(r, respond_first);
 }
