@@ -4,8 +4,10 @@
 #include "msg/edge_queue.h"
 #include "msg/edge_vault.h"
 #include "msg/parent_role.h"
+#include "msg/queue_inbox.h"
 #include "msg/queue_relay.h"
 #include "msg/queue_vault.h"
+#include "msg/sign_msg.h"
 #include "msg/token_msg.h"
 
 /* parent_role.h */
@@ -97,4 +99,44 @@ const struct msg_field admin_progress_fields[] = { MSG_ROWS(MSG_ADMIN_PROGRESS) 
 #undef MSG_SELF
 #define MSG_SELF struct admin_cancel
 const struct msg_field admin_cancel_fields[] = { MSG_ROWS(MSG_ADMIN_CANCEL) };
+#undef MSG_SELF
+
+/* queue_inbox.h */
+#define MSG_SELF struct inbox_place
+const struct msg_field inbox_place_fields[] = { MSG_ROWS(MSG_INBOX_PLACE) };
+#undef MSG_SELF
+#define MSG_SELF struct inbox_item
+const struct msg_field inbox_item_fields[] = { MSG_ROWS(MSG_INBOX_ITEM) };
+#undef MSG_SELF
+#define MSG_SELF struct inbox_key
+const struct msg_field inbox_key_fields[] = { MSG_ROWS(MSG_INBOX_KEY) };
+#undef MSG_SELF
+#define MSG_SELF struct inbox_known
+const struct msg_field inbox_known_fields[] = { MSG_ROWS(MSG_INBOX_KNOWN) };
+#undef MSG_SELF
+#define MSG_SELF struct inbox_recalled
+const struct msg_field inbox_recalled_fields[] = { MSG_ROWS(MSG_INBOX_RECALLED) };
+#undef MSG_SELF
+#define MSG_SELF struct inbox_saved
+const struct msg_field inbox_saved_fields[] = { MSG_ROWS(MSG_INBOX_SAVED) };
+#undef MSG_SELF
+#define MSG_SELF struct inbox_mark
+const struct msg_field inbox_mark_fields[] = { MSG_ROWS(MSG_INBOX_MARK) };
+#undef MSG_SELF
+#define MSG_SELF struct inbox_lookup_ask
+const struct msg_field inbox_lookup_ask_fields[] = { MSG_ROWS(MSG_INBOX_LOOKUP_ASK) };
+#undef MSG_SELF
+#define MSG_SELF struct inbox_lookup_answer
+const struct msg_field inbox_lookup_answer_fields[] = { MSG_ROWS(MSG_INBOX_LOOKUP_ANSWER) };
+#undef MSG_SELF
+#define MSG_SELF struct inbox_bounced
+const struct msg_field inbox_bounced_fields[] = { MSG_ROWS(MSG_INBOX_BOUNCED) };
+#undef MSG_SELF
+
+/* sign_msg.h */
+#define MSG_SELF struct sign_ask
+const struct msg_field sign_ask_fields[] = { MSG_ROWS(MSG_SIGN_ASK) };
+#undef MSG_SELF
+#define MSG_SELF struct sign_answer
+const struct msg_field sign_answer_fields[] = { MSG_ROWS(MSG_SIGN_ANSWER) };
 #undef MSG_SELF

@@ -1,12 +1,12 @@
-/* msg/token_msg.h - "what do I sign in with for this mailbox?", asked of the vault by relay (and bridge, inbox). */
+/* msg/token_msg.h - "what do I sign in with for this mailbox?", asked of the vault by relay, edge (for its bridges) and inbox. */
 #ifndef MSG_TOKEN_MSG_H
 #define MSG_TOKEN_MSG_H
 
 #include "msg/codec.h"
 
 enum {
-    TOKEN_ASK = 1, /* relay > vault */
-    TOKEN_ANSWER,  /* vault > relay */
+    TOKEN_ASK = 700, /* relay, edge, inbox > vault; beside the pair's own messages */
+    TOKEN_ANSWER,    /* vault > the asker */
 };
 
 #define MSG_TOKEN_ASK(F, L) \

@@ -37,6 +37,27 @@ static const struct choice protocol_choices[] = {
     { "smtp", OBJECT_SMTP }, { "imap", OBJECT_IMAP }, { "pop3", OBJECT_POP3 }, { "http", OBJECT_HTTP }, { NULL, 0 },
 };
 
+static const struct choice watch_choices[] = {
+    { "default", ENDPOINT_WATCH_DEFAULT },
+    { "idle", ENDPOINT_WATCH_IDLE },
+    { "poll", ENDPOINT_WATCH_POLL },
+    { "pop3", ENDPOINT_WATCH_POP3 },
+    { NULL, 0 },
+};
+
+static const struct choice kind_choices[] = {
+    { "keep", ENDPOINT_KEEP },       { "webhook", ENDPOINT_WEBHOOK }, { "command", ENDPOINT_COMMAND },
+    { "maildir", ENDPOINT_MAILDIR }, { "lmtp", ENDPOINT_LMTP },       { NULL, 0 },
+};
+
+static const struct choice after_choices[] = {
+    { "seen", ENDPOINT_AFTER_SEEN },
+    { "move", ENDPOINT_AFTER_MOVE },
+    { "delete", ENDPOINT_AFTER_DELETE },
+    { "leave", ENDPOINT_AFTER_LEAVE },
+    { NULL, 0 },
+};
+
 #define AT(type, member) .offset = offsetof(struct type, member)
 #define TEXT(name, owner, member, its_rule) .key = name, .type = FIELD_TEXT, AT(owner, member), .rule = &(its_rule)
 #define TEXTS(name, owner, member, its_rule) \
@@ -72,7 +93,7 @@ static const struct field limit_fields[] = {
     { NULL },
 };
 
-static const struct field endpoint_fields[] = {
+static const struct field address_fields[] = {
     { TEXT("authorize", provider, authorize, rule_url), .help = "Where a person signs in." },
     { TEXT("token", provider, token, rule_url), .help = "Where tokens are given." },
     { TEXT("device", provider, device, rule_url), .help = "Where a device code is given." },
@@ -96,7 +117,7 @@ static const struct field provider_fields[] = {
     { FLAG("is_builtin", provider, is_builtin), .is_read_only = true, .help = "Comes with Postern." },
     { TEXT("issuer", provider, issuer, rule_url),
       .help = "OpenID issuer; {tenant} stands for the registration's tenant." },
-    { GROUP("endpoints", provider, name, endpoint_fields), .help = "One by one, where discovery is not wanted." },
+    { GROUP("endpoints", provider, name, address_fields), .help = "One by one, where discovery is not wanted." },
     { TEXT("authorize_extra", provider, authorize_extra, rule_query),
       .help = "Query text added to the sign-in address." },
     { GROUP("scopes", provider, name, scope_fields), .help = "What a token is asked for." },
@@ -161,9 +182,68 @@ static const struct field app_fields[] = {
     { NULL },
 };
 
+static const struct field filter_fields[] = {
+    { TEXT("sender", endpoint, filter.sender, rule_line), .help = "Part of the From address." },
+    { TEXT("recipient", endpoint, filter.recipient, rule_line), .help = "Part of a To or Cc address." },
+    { TEXT("subject", endpoint, filter.subject, rule_line), .help = "Part of the subject." },
+    { TEXT("header", endpoint, filter.header, rule_line), .help = "A field, as in List-Id: *.example.org." },
+    { COUNT("larger_kb", endpoint, filter.larger_kb, 4194304), .help = "Only mail larger than this." },
+    { COUNT("smaller_kb", endpoint, filter.smaller_kb, 4194304), .help = "Only mail smaller than this." },
+    { NULL },
+};
+
+static const struct field webhook_fields[] = {
+    { TEXT("url", endpoint, webhook.url, rule_url), .help = "Where each message is posted." },
+    { TEXT("ca_file", endpoint, webhook.ca_file, rule_file), .help = "Authorities to trust instead of the system's." },
+    { COUNT("inline_kb", endpoint, webhook.inline_kb, 16384),
+      .help = "Attachments up to this size stand in the JSON; 0: 256." },
+    { NULL },
+};
+
+static const struct field command_fields[] = {
+    { TEXT("path", endpoint, command.path, rule_file), .help = "Program to run; the message comes on standard input." },
+    { TEXTS("arguments", endpoint, command.arguments, rule_line), .help = "Its arguments, as they are." },
+    { COUNT("timeout_s", endpoint, command.timeout_s, 86400), .help = "Seconds it may take; 0: 60." },
+    { COUNT("memory_mb", endpoint, command.memory_mb, 1048576), .help = "Memory it may use; 0: 512." },
+    { NULL },
+};
+
+static const struct field lmtp_fields[] = {
+    { TEXT("host", endpoint, lmtp.host, rule_line), .help = "HOST:PORT, or the path of a socket." },
+    { FLAG("is_smtp", endpoint, lmtp.is_smtp), .help = "It speaks SMTP, not LMTP." },
+    { CHOICE("tls", endpoint, lmtp.tls, tls_choices), .help = "How the connection is protected." },
+    { TEXT("recipient", endpoint, lmtp.recipient, rule_address), .help = "Recipient, if not the mailbox." },
+    { TEXT("ca_file", endpoint, lmtp.ca_file, rule_file), .help = "Authorities to trust instead of the system's." },
+    { NULL },
+};
+
+static const struct field endpoint_fields[] = {
+    { TEXT("name", endpoint, name, rule_name), .is_required = true, .help = "Name of the endpoint." },
+    { TEXT("mailbox", endpoint, mailbox, rule_address), .is_required = true, .is_lower = true,
+      .help = "Mailbox whose mail is handed over." },
+    { TEXT("folder", endpoint, folder, rule_line), .help = "Folder to watch, if not INBOX." },
+    { CHOICE("watch", endpoint, watch, watch_choices), .help = "How the folder is watched." },
+    { COUNT("poll_s", endpoint, poll_s, 86400), .help = "Seconds between looks; 0: 60." },
+    { FLAG("include_old", endpoint, include_old), .help = "Hand over what was there before it was set up, too." },
+    { FLAG("drop_duplicates", endpoint, drop_duplicates), .help = "Hand a Message-ID over only once." },
+    { FLAG("is_paused", endpoint, is_paused), .help = "Nothing is handed over until it is resumed." },
+    { GROUP("filter", endpoint, name, filter_fields), .help = "Which mail is handed over." },
+    { CHOICE("kind", endpoint, kind, kind_choices), .help = "How mail is handed over." },
+    { GROUP("webhook", endpoint, name, webhook_fields), .help = "For kind webhook." },
+    { GROUP("command", endpoint, name, command_fields), .help = "For kind command." },
+    { TEXT("maildir", endpoint, maildir, rule_file), .help = "Directory, for kind maildir." },
+    { GROUP("lmtp", endpoint, name, lmtp_fields), .help = "For kind lmtp." },
+    { CHOICE("after", endpoint, after, after_choices), .help = "What becomes of the message once handed over." },
+    { TEXT("move_to", endpoint, move_to, rule_line), .help = "Folder it is moved to, with after: move." },
+    { COUNT("patience_h", endpoint, patience_h, 8760), .help = "Hours of retries before mail is parked; 0: 72." },
+    { COUNT("keep_days", endpoint, keep_days, 3650), .help = "Days that kept and linked mail stays; 0: 7." },
+    { NULL },
+};
+
 const struct object_table object_tables[OBJECT_KINDS] = {
     [OBJECT_PROVIDER] = { "provider", "providers", sizeof(struct provider), provider_fields, check_provider },
     [OBJECT_REGISTRATION] = { "registration", "registrations", sizeof(struct registration), registration_fields, NULL },
     [OBJECT_MAILBOX] = { "mailbox", "mailboxes", sizeof(struct mailbox), mailbox_fields, check_mailbox },
     [OBJECT_APP] = { "app", "apps", sizeof(struct app), app_fields, check_app },
+    [OBJECT_ENDPOINT] = { "endpoint", "endpoints", sizeof(struct endpoint), endpoint_fields, NULL },
 };

@@ -1,4 +1,4 @@
-/* object/object.h - the nouns an administrator sets up: provider, registration, mailbox, app.
+/* object/object.h - the nouns an administrator sets up: provider, registration, mailbox, app, endpoint.
  *
  * Plain data with no secrets in it: secrets live in the vault under the object's name. Each kind has one table of fields
  * (object/fields.c) from which JSON, YAML, validation, help and the manual are made; JSON keys use '_', YAML '-', both are read.
@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/fault.h"
 
-enum object_kind { OBJECT_PROVIDER, OBJECT_REGISTRATION, OBJECT_MAILBOX, OBJECT_APP, OBJECT_KINDS };
+enum object_kind { OBJECT_PROVIDER, OBJECT_REGISTRATION, OBJECT_MAILBOX, OBJECT_APP, OBJECT_ENDPOINT, OBJECT_KINDS };
 enum object_tls { OBJECT_TLS_DEFAULT, OBJECT_TLS_NONE, OBJECT_TLS_STARTTLS, OBJECT_TLS_IMPLICIT };
 enum object_sasl {
     OBJECT_SASL_DEFAULT,
@@ -89,6 +89,55 @@ struct app {
     bool has_password; /* false: by address alone */
     const char *force_sender; /* "" or an address of the mailbox: envelope and From are rewritten to it */
     bool any_sender;          /* may use any sender; Microsoft decides (discouraged) */
+};
+
+/* How a folder is watched. */
+enum endpoint_watch {
+    ENDPOINT_WATCH_DEFAULT, /* idle, or pop3 where the mailbox has no IMAP */
+    ENDPOINT_WATCH_IDLE,    /* IMAP IDLE, with polling as safety net */
+    ENDPOINT_WATCH_POLL,    /* IMAP, every poll_s seconds */
+    ENDPOINT_WATCH_POP3,    /* POP3, every poll_s seconds; the folder is the inbox */
+};
+enum endpoint_kind { ENDPOINT_KEEP, ENDPOINT_WEBHOOK, ENDPOINT_COMMAND, ENDPOINT_MAILDIR, ENDPOINT_LMTP };
+/* What becomes of the message at the provider once it was handed over. */
+enum endpoint_after { ENDPOINT_AFTER_SEEN, ENDPOINT_AFTER_MOVE, ENDPOINT_AFTER_DELETE, ENDPOINT_AFTER_LEAVE };
+
+struct endpoint {
+    const char *name, *mailbox;
+    const char *folder; /* in UTF-8, levels parted by "/"; "" : INBOX */
+    enum endpoint_watch watch;
+    uint32_t poll_s;      /* between looks; 0: 60 */
+    bool include_old;     /* mail that is there at the first start is handed over too */
+    bool drop_duplicates; /* a Message-ID that was handed over before is not handed over again */
+    bool is_paused;
+    struct {
+        const char *sender, *recipient, *subject; /* any part, without case; "*" stands for anything; "" : all */
+        const char *header;                       /* "List-Id: *.example.org", or "X-Flag" alone: it is there */
+        uint32_t larger_kb, smaller_kb;           /* 0: no bound */
+    } filter;
+    enum endpoint_kind kind;
+    struct {
+        const char *url, *ca_file; /* "" : the system's store */
+        uint32_t inline_kb;        /* attachments up to this stand in the JSON; larger ones by reference. 0: 256 */
+    } webhook;
+    struct {
+        const char *path; /* absolute; never through a shell */
+        const char **arguments;
+        size_t arguments_count;
+        uint32_t timeout_s, memory_mb; /* 0: 60 s, 512 MB */
+    } command;
+    const char *maildir; /* absolute */
+    struct {
+        const char *host;      /* "host:port", or "/path" of a socket */
+        bool is_smtp;          /* SMTP instead of LMTP */
+        enum object_tls tls;   /* default: none on this machine, else starttls */
+        const char *recipient; /* "" : the mailbox's address */
+        const char *ca_file;
+    } lmtp;
+    enum endpoint_after after; /* with POP3: leave or delete only */
+    const char *move_to;       /* folder, made if it is missing */
+    uint32_t patience_h;       /* failures are retried this long, then the mail is parked. 0: 72 */
+    uint32_t keep_days;        /* how long kept mail, and the raw mail behind a webhook's link, stays. 0: 7 */
 };
 
 const char *object_kind_name(enum object_kind kind);                  /* "provider" */

@@ -164,6 +164,7 @@ static void retire_by(struct relay *r, enum object_kind kind, const char *key)
         map_each(r->outlets, retire_outlet, NULL);
         break;
     case OBJECT_APP:
+    case OBJECT_ENDPOINT:
     case OBJECT_KINDS:
         break;
     }
