@@ -137,6 +137,11 @@ const struct app *directory_app(const struct directory *d, const char *name)
     return find(d, OBJECT_APP, name);
 }
 
+const struct endpoint *directory_endpoint(const struct directory *d, const char *name)
+{
+    return find(d, OBJECT_ENDPOINT, name);
+}
+
 const struct app *directory_app_by_host(const struct directory *d, const char *host, uint32_t protocol)
 {
     return ranges_find(&d->ranges, host, protocol);
@@ -205,6 +210,22 @@ struct object_limits directory_limits_of(const struct directory *d, const struct
     l.recipients_per_message = over->recipients_per_message ? over->recipients_per_message : l.recipients_per_message;
     l.size_mb = over->size_mb ? over->size_mb : l.size_mb;
     return l;
+}
+
+static bool has_protocol(const struct directory *d, const struct mailbox *m, uint32_t protocol)
+{
+    return (!m->protocols || (m->protocols & protocol)) && directory_server_of(d, m, protocol).host[0];
+}
+
+uint32_t directory_watch_of(const struct directory *d, const struct endpoint *e)
+{
+    const struct mailbox *m = directory_mailbox(d, e->mailbox);
+    if (!m)
+        return 0;
+    if (e->watch != ENDPOINT_WATCH_POP3 && has_protocol(d, m, OBJECT_IMAP))
+        return OBJECT_IMAP;
+    bool may_be_pop3 = e->watch == ENDPOINT_WATCH_POP3 || e->watch == ENDPOINT_WATCH_DEFAULT;
+    return may_be_pop3 && has_protocol(d, m, OBJECT_POP3) ? OBJECT_POP3 : 0;
 }
 
 struct each {

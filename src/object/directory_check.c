@@ -43,6 +43,15 @@ static bool app_uses(void *ctx, const void *object)
     return !s->user;
 }
 
+static bool endpoint_uses(void *ctx, const void *object)
+{
+    struct user_search *s = ctx;
+    const struct endpoint *e = object;
+    if (object_address_equal(e->mailbox, s->key))
+        s->user = e->name;
+    return !s->user;
+}
+
 static bool refuse_use(const struct directory *d, enum object_kind by, directory_each_fn *uses, struct user_search *s,
                        struct fault *why)
 {
@@ -76,7 +85,7 @@ static bool check_removal(const struct directory *d, enum object_kind kind, cons
     case OBJECT_REGISTRATION:
         return refuse_use(d, OBJECT_MAILBOX, mailbox_uses, &s, why);
     case OBJECT_MAILBOX:
-        return refuse_use(d, OBJECT_APP, app_uses, &s, why);
+        return refuse_use(d, OBJECT_APP, app_uses, &s, why) && refuse_use(d, OBJECT_ENDPOINT, endpoint_uses, &s, why);
     default:
         return true;
     }
@@ -163,6 +172,36 @@ static bool mailbox_rivals(void *ctx, const void *object)
     return !s->owner;
 }
 
+struct watch_search {
+    const struct mailbox *put;
+    const struct endpoint *stranded; /* found */
+};
+
+/* Only what the mailbox itself says counts: servers are the provider's matter. */
+static bool watches_switched_off(void *ctx, const void *object)
+{
+    struct watch_search *s = ctx;
+    const struct endpoint *e = object;
+    uint32_t wanted = e->watch == ENDPOINT_WATCH_POP3      ? OBJECT_POP3
+                      : e->watch == ENDPOINT_WATCH_DEFAULT ? OBJECT_IMAP | OBJECT_POP3
+                                                           : OBJECT_IMAP;
+    if (object_address_equal(e->mailbox, s->put->address) && s->put->protocols && !(s->put->protocols & wanted))
+        s->stranded = e;
+    return !s->stranded;
+}
+
+static bool check_watchers(const struct directory *d, const struct mailbox *m, struct fault *why)
+{
+    struct watch_search s = { .put = m };
+    directory_each(d, OBJECT_ENDPOINT, watches_switched_off, &s);
+    if (!s.stranded)
+        return true;
+    return fault_set(why, FAULT_CONFIG, REFERENCE,
+                     "endpoint %s watches this mailbox by %s: leave that switched on, or remove the endpoint first "
+                     "(postern endpoint remove %s)",
+                     s.stranded->name, s.stranded->watch == ENDPOINT_WATCH_POP3 ? "POP3" : "IMAP", s.stranded->name);
+}
+
 static bool check_mailbox_put(const struct directory *d, const struct mailbox *m, struct fault *why)
 {
     const struct registration *r = m->registration[0] ? directory_registration(d, m->registration) : NULL;
@@ -180,7 +219,7 @@ static bool check_mailbox_put(const struct directory *d, const struct mailbox *m
     if (s.owner)
         return fault_set(why, FAULT_CONFIG, REFERENCE, "%s already belongs to mailbox %s: one address has one owner",
                          s.address, s.owner);
-    return true;
+    return check_watchers(d, m, why);
 }
 
 static bool may_send_as(const struct mailbox *m, const char *address)
@@ -227,6 +266,64 @@ static bool check_app_put(const struct directory *d, const struct app *a, struct
     return check_app_ranges(d, a, why);
 }
 
+static bool takes_away(const struct endpoint *e)
+{
+    bool is_filtered = e->filter.sender[0] || e->filter.recipient[0] || e->filter.subject[0] || e->filter.header[0] ||
+                       e->filter.larger_kb || e->filter.smaller_kb;
+    return !is_filtered && (e->after == ENDPOINT_AFTER_MOVE || e->after == ENDPOINT_AFTER_DELETE);
+}
+
+struct rival_search {
+    const struct endpoint *put, *rival;
+};
+
+/* Two that watch one folder: what one takes away before the other has looked would be lost to that. */
+static bool endpoint_rivals(void *ctx, const void *object)
+{
+    struct rival_search *s = ctx;
+    const struct endpoint *other = object;
+    if (!text_equal_nocase(other->name, s->put->name) && object_address_equal(other->mailbox, s->put->mailbox) &&
+        text_equal(endpoint_folder(other), endpoint_folder(s->put)) && (takes_away(other) || takes_away(s->put)))
+        s->rival = other;
+    return !s->rival;
+}
+
+static bool check_watch(const struct directory *d, const struct endpoint *e, const struct mailbox *m, struct fault *why)
+{
+    uint32_t protocol = directory_watch_of(d, e);
+    if (protocol == OBJECT_POP3 && !endpoint_suits_pop3(e, why))
+        return fault_wrap(why, "mailbox %s has no IMAP", m->address);
+    if (protocol)
+        return true;
+    if (e->watch == ENDPOINT_WATCH_DEFAULT)
+        return fault_set(why, FAULT_CONFIG, REFERENCE,
+                         "mailbox %s has neither IMAP nor POP3 switched on: postern mailbox set %s --protocol imap",
+                         m->address, m->address);
+    const char *name = e->watch == ENDPOINT_WATCH_POP3 ? "pop3" : "imap";
+    return fault_set(why, FAULT_CONFIG, REFERENCE,
+                     "mailbox %s can't be watched by %s: that is switched off (postern mailbox show %s), or its "
+                     "provider names no such server",
+                     m->address, name, m->address);
+}
+
+static bool check_endpoint_put(const struct directory *d, const struct endpoint *e, struct fault *why)
+{
+    const struct mailbox *m = directory_mailbox(d, e->mailbox);
+    if (!m)
+        return fault_set(why, FAULT_CONFIG, REFERENCE, "there is no mailbox %s: postern mailbox add %s ...", e->mailbox,
+                         e->mailbox);
+    if (!check_watch(d, e, m, why))
+        return false;
+    struct rival_search s = { .put = e };
+    directory_each(d, OBJECT_ENDPOINT, endpoint_rivals, &s);
+    if (s.rival)
+        return fault_set(why, FAULT_CONFIG, REFERENCE,
+                         "endpoint %s watches %s of %s, too: whichever moves or deletes mail would take it from the "
+                         "other; let both leave it or mark it seen, or give that one a filter",
+                         s.rival->name, endpoint_folder(e), m->address);
+    return true;
+}
+
 static bool check_put(const struct directory *d, enum object_kind kind, const void *object, struct fault *why)
 {
     switch (kind) {
@@ -236,6 +333,8 @@ static bool check_put(const struct directory *d, enum object_kind kind, const vo
         return check_mailbox_put(d, object, why);
     case OBJECT_APP:
         return check_app_put(d, object, why);
+    case OBJECT_ENDPOINT:
+        return check_endpoint_put(d, object, why);
     default:
         return true;
     }

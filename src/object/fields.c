@@ -245,5 +245,5 @@ const struct object_table object_tables[OBJECT_KINDS] = {
     [OBJECT_REGISTRATION] = { "registration", "registrations", sizeof(struct registration), registration_fields, NULL },
     [OBJECT_MAILBOX] = { "mailbox", "mailboxes", sizeof(struct mailbox), mailbox_fields, check_mailbox },
     [OBJECT_APP] = { "app", "apps", sizeof(struct app), app_fields, check_app },
-    [OBJECT_ENDPOINT] = { "endpoint", "endpoints", sizeof(struct endpoint), endpoint_fields, NULL },
+    [OBJECT_ENDPOINT] = { "endpoint", "endpoints", sizeof(struct endpoint), endpoint_fields, check_endpoint },
 };

@@ -60,5 +60,6 @@ extern const struct text_rule rule_name, rule_optional_name, rule_address, rule_
 bool check_provider(void *object, struct fault *why);
 bool check_mailbox(void *object, struct fault *why);
 bool check_app(void *object, struct fault *why);
+bool check_endpoint(void *object, struct fault *why);
 
 #endif

@@ -140,6 +140,10 @@ struct endpoint {
     uint32_t keep_days;        /* how long kept mail, and the raw mail behind a webhook's link, stays. 0: 7 */
 };
 
+const char *endpoint_folder(const struct endpoint *e); /* "INBOX" where none, or any spelling of it, is given */
+/* Can it be watched by POP3? There are no folders and no marks there. */
+bool endpoint_suits_pop3(const struct endpoint *e, struct fault *why);
+
 const char *object_kind_name(enum object_kind kind);                  /* "provider" */
 const char *object_kind_plural(enum object_kind kind);                /* "providers" */
 bool object_kind_from_name(const char *name, enum object_kind *kind); /* either form */

@@ -59,6 +59,11 @@ static struct directory *filled(void)
     must(d, OBJECT_APP, "scanner",
          "{'name':'scanner','mailboxes':['box@example.org'],'from':['10.1.0.0/16'],'allow':['smtp']}");
     must(d, OBJECT_APP, "printer", "{'name':'printer','mailboxes':['box@example.org'],'from':['10.1.2.0/24','::1']}");
+    must(d, OBJECT_REGISTRATION, "in", "{'name':'in','provider':'microsoft365','tenant':'t','client_id':'c'}");
+    must(d, OBJECT_MAILBOX, "pop@example.org",
+         "{'address':'pop@example.org','registration':'in','protocols':['pop3','smtp']}");
+    must(d, OBJECT_MAILBOX, "watched@example.org", "{'address':'watched@example.org','registration':'in'}");
+    must(d, OBJECT_ENDPOINT, "Watcher", "{'name':'watcher','mailbox':'watched@example.org'}");
     return d;
 }
 
@@ -70,6 +75,8 @@ static void test_lookups_ignore_case(void **state)
     assert_non_null(directory_app(d, "SCANNER"));
     assert_non_null(directory_provider(d, "Microsoft365"));
     assert_null(directory_mailbox(d, "alias@example.org"));
+    assert_string_equal(directory_endpoint(d, "WATCHER")->mailbox, "watched@example.org");
+    assert_int_equal(directory_watch_of(d, directory_endpoint(d, "watcher")), OBJECT_IMAP);
     assert_null(directory_app(d, "nobody"));
     assert_null(directory_app(d, NULL));
     directory_free(d);
@@ -174,6 +181,26 @@ static const struct {
       "10.1.0.0/16 already stands for app scanner" },
     { OBJECT_APP, "a", "{'name':'a','mailboxes':['box@example.org'],'from':['10.1.0.0/16'],'allow':['imap']}", NULL },
     { OBJECT_APP, "scanner", "{'name':'scanner','mailboxes':['box@example.org'],'from':['10.1.0.0/16']}", NULL },
+    { OBJECT_ENDPOINT, "e", "{'name':'e','mailbox':'no@one'}", "there is no mailbox no@one" },
+    { OBJECT_ENDPOINT, "e", "{'name':'e','mailbox':'BOX@example.org'}", NULL },
+    { OBJECT_ENDPOINT, "e", "{'name':'e','mailbox':'old@own.example'}", "neither IMAP nor POP3 switched on" },
+    { OBJECT_ENDPOINT, "e", "{'name':'e','mailbox':'old@own.example','watch':'poll'}", "can't be watched by imap" },
+    { OBJECT_ENDPOINT, "e", "{'name':'e','mailbox':'pop@example.org'}",
+      "mailbox pop@example.org has no IMAP: POP3 can't mark" },
+    { OBJECT_ENDPOINT, "e", "{'name':'e','mailbox':'pop@example.org','after':'leave','folder':'X'}", "no folders but" },
+    { OBJECT_ENDPOINT, "e", "{'name':'e','mailbox':'pop@example.org','after':'delete','folder':'inbox'}", NULL },
+    { OBJECT_ENDPOINT, "e", "{'name':'e','mailbox':'watched@example.org','after':'delete','folder':'Inbox'}",
+      "endpoint watcher watches INBOX of watched@example.org, too" },
+    { OBJECT_ENDPOINT, "e", "{'name':'e','mailbox':'watched@example.org','after':'delete','folder':'Other'}", NULL },
+    { OBJECT_ENDPOINT, "e", "{'name':'e','mailbox':'watched@example.org','after':'delete','filter':{'subject':'x'}}",
+      NULL },
+    { OBJECT_ENDPOINT, "watcher", "{'name':'watcher','mailbox':'watched@example.org','after':'delete'}", NULL },
+    { OBJECT_ENDPOINT, "watcher", NULL, NULL },
+    { OBJECT_MAILBOX, "watched@example.org", NULL, "watched@example.org is still used by endpoint watcher" },
+    { OBJECT_MAILBOX, "watched@example.org",
+      "{'address':'watched@example.org','registration':'in','protocols':['smtp']}", "endpoint watcher watches" },
+    { OBJECT_MAILBOX, "watched@example.org",
+      "{'address':'watched@example.org','registration':'in','protocols':['imap']}", NULL },
 };
 
 static void test_references(void **state)

@@ -43,6 +43,12 @@ static const struct {
                       "'smtp':{'host':'127.0.0.1','port':2587,'tls':'starttls'},'is_paused':true}" },
     { OBJECT_APP, "{'name':'scanner','mailboxes':['box@example.org'],'allow':['smtp','http'],"
                   "'from':['10.1.0.0/16','::1'],'has_password':false,'force_sender':'box@example.org'}" },
+    { OBJECT_ENDPOINT, "{'name':'tickets','mailbox':'Box@example.org','folder':'Tickets/\xc3\x9c','watch':'poll',"
+                       "'poll_s':30,'include_old':true,'filter':{'header':'List-Id: *.example.org','larger_kb':1},"
+                       "'kind':'webhook','webhook':{'url':'https://app.example.org/mail','inline_kb':64},"
+                       "'after':'move','move_to':'Done','patience_h':5,'keep_days':3}" },
+    { OBJECT_ENDPOINT, "{'name':'run','mailbox':'a@b','kind':'command','after':'leave','watch':'pop3',"
+                       "'command':{'path':'/usr/bin/x','arguments':['-a','b c'],'timeout_s':5}}" },
 };
 
 /* The tables are written with ' for ": */
@@ -94,6 +100,27 @@ static void test_mailbox_is_read_whole(void **state)
     assert_string_equal(m->imap.host, "");
     assert_true(m->is_paused);
     arena_free(arena);
+}
+
+static void test_endpoint_kinds_that_are_whole(void **state)
+{
+    static const char *const good[] = {
+        "{'name':'e','mailbox':'a@b'}",
+        "{'name':'e','mailbox':'a@b','kind':'webhook','webhook':{'url':'http://127.0.0.1:8080/in'}}",
+        "{'name':'e','mailbox':'a@b','kind':'maildir','maildir':'/var/mail/x'}",
+        "{'name':'e','mailbox':'a@b','kind':'lmtp','lmtp':{'host':'[::1]:24','is_smtp':true}}",
+        "{'name':'e','mailbox':'a@b','kind':'lmtp','lmtp':{'host':'mail_1.example.org:24','tls':'starttls'}}",
+        "{'name':'e','mailbox':'a@b','kind':'lmtp','lmtp':{'host':'/run/dovecot/lmtp'},'filter':{'header':'X-Flag'}}",
+        "{'name':'e','mailbox':'a@b','watch':'pop3','after':'delete','folder':'Inbox'}",
+        "{'name':'e','mailbox':'a@b','filter':{'larger_kb':5}}",
+    };
+    for (size_t i = 0; i < COUNT(good); i++) {
+        struct arena *arena = arena_new();
+        struct fault why = { 0 };
+        if (!object_of(OBJECT_ENDPOINT, quoted(arena, good[i]), arena, &why))
+            fail_msg("%s: %s", good[i], why.text);
+        arena_free(arena);
+    }
 }
 
 static void test_null_gives_the_default(void **state)
@@ -157,6 +184,34 @@ static const struct {
       "closed in October 2021" },
     { OBJECT_PROVIDER, "'name':'p','smtp':{'host':'h','sasl':'plain'},'ca_file':'ca.pem'",
       "a file's path beginning with /" },
+    { OBJECT_ENDPOINT, "'name':'e','mailbox':'a@b','kind':'webhook'", "webhook.url is missing" },
+    { OBJECT_ENDPOINT, "'name':'e','mailbox':'a@b','kind':'webhook','webhook':{'url':'http://app.example.org/'}",
+      "webhook.url must be an https" },
+    { OBJECT_ENDPOINT, "'name':'e','mailbox':'a@b','webhook':{'url':'https://app.example.org/'}",
+      "webhook.url is of no use to kind keep" },
+    { OBJECT_ENDPOINT, "'name':'e','mailbox':'a@b','kind':'command','command':{'path':'bin/x'}",
+      "command.path must be a file's path beginning with /" },
+    { OBJECT_ENDPOINT, "'name':'e','mailbox':'a@b','kind':'command','command':{'path':'/x'},'maildir':'/m'",
+      "maildir is of no use to kind command" },
+    { OBJECT_ENDPOINT, "'name':'e','mailbox':'a@b','kind':'maildir'", "maildir is missing" },
+    { OBJECT_ENDPOINT, "'name':'e','mailbox':'a@b','kind':'lmtp'", "lmtp.host is missing" },
+    { OBJECT_ENDPOINT, "'name':'e','mailbox':'a@b','kind':'lmtp','lmtp':{'host':'here'}",
+      "lmtp.host must be HOST:PORT" },
+    { OBJECT_ENDPOINT, "'name':'e','mailbox':'a@b','kind':'lmtp','lmtp':{'host':'::1:24'}",
+      "lmtp.host must be HOST:PORT" },
+    { OBJECT_ENDPOINT, "'name':'e','mailbox':'a@b','kind':'lmtp','lmtp':{'host':'[::1]:0'}",
+      "lmtp.host must be HOST:PORT" },
+    { OBJECT_ENDPOINT, "'name':'e','mailbox':'a@b','kind':'lmtp','lmtp':{'host':'/run/lmtp','tls':'starttls'}",
+      "lmtp.tls is of no use on a socket" },
+    { OBJECT_ENDPOINT, "'name':'e','mailbox':'a@b','after':'move'", "move_to is missing" },
+    { OBJECT_ENDPOINT, "'name':'e','mailbox':'a@b','move_to':'Done'", "move_to needs after: move" },
+    { OBJECT_ENDPOINT, "'name':'e','mailbox':'a@b','after':'move','move_to':'inbox'", "mail would arrive there again" },
+    { OBJECT_ENDPOINT, "'name':'e','mailbox':'a@b','watch':'pop3'", "POP3 can't mark or move" },
+    { OBJECT_ENDPOINT, "'name':'e','mailbox':'a@b','watch':'pop3','after':'leave','folder':'X'",
+      "POP3 knows no folders" },
+    { OBJECT_ENDPOINT, "'name':'e','mailbox':'a@b','filter':{'header':': x'}", "filter.header must be a field's name" },
+    { OBJECT_ENDPOINT, "'name':'e','mailbox':'a@b','filter':{'larger_kb':5,'smaller_kb':5}",
+      "leave nothing between them" },
 };
 
 static void test_refusals(void **state)
@@ -326,6 +381,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_mailbox_is_read_whole),
+        cmocka_unit_test(test_endpoint_kinds_that_are_whole),
         cmocka_unit_test(test_null_gives_the_default),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_provider_file),
