@@ -61,8 +61,14 @@ def sink():
 
 @pytest.fixture
 def dovecot(world, certificates, identity, sink):
-    """Dovecot's submission service, XOAUTH2 and OAUTHBEARER only, relaying to the sink."""
+    """Dovecot, XOAUTH2 and OAUTHBEARER only; its submission service relays to the sink."""
     return peers.Dovecot(world, certificates, identity, sink.port)
+
+
+@pytest.fixture
+def mailhost(world, certificates, identity, sink):
+    """Dovecot with everything: by token as `dovecot`, and by the password "secret" for clients that know no tokens."""
+    return peers.Dovecot(world, certificates, identity, sink.port, password="secret")
 
 
 @pytest.fixture

@@ -42,27 +42,35 @@ class HttpStub:
 
 
 class Identity:
-    """A token endpoint and a token introspection endpoint (RFC 7662), the least that Dovecot and a provider file need."""
+    """A token endpoint and a token introspection endpoint (RFC 7662), the least that Dovecot and a provider file need.
+
+    A token is `user`'s, or that of the client id's address where the client id is one: so may one provider serve many mailboxes."""
 
     def __init__(self, user, certificates):
         self.user = user
-        self.live = set()
+        self.live = {}  # token: its user, None for `user`
         self.issued = 0
+        self.lifetime_s = 3600
         self.stub = HttpStub(self._answer)
         self.url = f"http://127.0.0.1:{self.stub.port}"
         self.tls = HttpStub(self._answer, certificates)
         self.tls_url = f"https://127.0.0.1:{self.tls.port}"
 
+    def issue(self, user=None):
+        self.issued += 1
+        token = f"stub-token-{self.issued}-{os.urandom(8).hex()}"
+        self.live[token] = user
+        return token
+
     def _answer(self, method, path, form):
         if path == "/token":
-            self.issued += 1
-            token = f"stub-token-{self.issued}-{os.urandom(8).hex()}"
-            self.live.add(token)
-            return 200, {"token_type": "Bearer", "expires_in": 3600, "access_token": token}
+            client = form.get("client_id", "")
+            return 200, {"token_type": "Bearer", "expires_in": self.lifetime_s, "access_token": self.issue(client if "@" in client else None)}
         if path.startswith("/introspect"):
             token = form.get("token") or path.rsplit("?token=", 1)[-1]
             if token in self.live:
-                return 200, {"active": True, "username": self.user, "email": self.user, "scope": "mail"}
+                user = self.live[token] or self.user
+                return 200, {"active": True, "username": user, "email": user, "scope": "mail"}
             return 200, {"active": False}
         return 404, {"error": "not_found"}
 
