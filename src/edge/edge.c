@@ -11,7 +11,10 @@
 #include "base/secret.h"
 #include "edge/session.h"
 
-enum { PATIENCE_MS = 10000 }; /* for transactions that are open when we stop */
+enum {
+    PATIENCE_MS = 10000, /* for transactions that are open when we stop */
+    ASK_PATIENCE_MS = 30000,
+};
 
 static int open_spool(const struct conf *conf, struct fault *why)
 {
@@ -39,8 +42,8 @@ struct edge *edge_new(struct loop *l, const struct conf *conf, struct fault *why
     e->hosts = map_new();
     list_init(&e->listeners);
     list_init(&e->sessions);
-    asks_init(&e->logins, l, session_login_failed);
-    asks_init(&e->submits, l, session_submit_failed);
+    asks_init(&e->logins, l, ASK_PATIENCE_MS);
+    asks_init(&e->submits, l, ASK_PATIENCE_MS);
     loop_timer_init(&e->patience, l, end_patience, e);
     loop_deferred_init(&e->last_out, tell_stopped, e);
     secret_random(&e->run, sizeof e->run);
@@ -109,9 +112,7 @@ static void heard_login_answer(void *ctx, const void *message)
 {
     struct edge *e = ctx;
     const struct login_answer *a = message;
-    struct ask *ask = ask_answered(&e->logins, a->tag);
-    if (ask)
-        session_login_answered(LIST_OF(ask, struct session, ask), a);
+    asks_answer(&e->logins, a->tag, a);
 }
 
 const struct channel_row edge_vault_rows[] = {
@@ -171,9 +172,7 @@ static void heard_submit_done(void *ctx, const void *message)
 {
     struct edge *e = ctx;
     const struct submit_done *d = message;
-    struct ask *ask = ask_answered(&e->submits, d->tag);
-    if (ask)
-        session_submit_answered(LIST_OF(ask, struct session, ask), d);
+    asks_answer(&e->submits, d->tag, d);
 }
 
 const struct channel_row edge_queue_rows[] = {

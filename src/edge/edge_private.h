@@ -3,9 +3,9 @@
 #define EDGE_EDGE_PRIVATE_H
 
 #include "base/map.h"
-#include "edge/ask.h"
 #include "edge/edge.h"
 #include "edge/service.h"
+#include "msg/ask.h"
 #include "object/directory.h"
 
 struct edge {

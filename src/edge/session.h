@@ -5,9 +5,9 @@
 #define EDGE_SESSION_H
 
 #include "base/arena.h"
-#include "edge/ask.h"
 #include "edge/body.h"
 #include "edge/edge_private.h"
+#include "msg/ask.h"
 #include "msg/edge_queue.h"
 #include "msg/edge_vault.h"
 #include "net/conn.h"
@@ -70,8 +70,6 @@ void session_rest(struct session *s, enum session_rest why, uint32_t ms);
 /* Asked whenever an unknown client speaks, so that a range that is added while it is connected counts. */
 void session_trust_host(struct session *s);
 void session_on_auth(void *ctx, const char *user, struct bytes password);
-void session_login_answered(struct session *s, const struct login_answer *a);
-void session_login_failed(struct ask *a, enum ask_failure how);
 void session_login_rested(struct session *s);
 void session_login_fini(struct session *s);
 
@@ -82,7 +80,5 @@ void session_on_data_begin(void *ctx, const struct smtp_envelope *env);
 bool session_on_data(void *ctx, struct bytes chunk);
 void session_on_data_end(void *ctx, const struct smtp_envelope *env, bool is_whole);
 void session_on_reset(void *ctx);
-void session_submit_answered(struct session *s, const struct submit_done *d);
-void session_submit_failed(struct ask *a, enum ask_failure how);
 
 #endif

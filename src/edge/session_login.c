@@ -46,31 +46,6 @@ static void refuse(struct session *s, const struct login_refusal *r)
 static const struct login_refusal vault_away = { 454, "4.7.0", "Sign-in is not possible for a moment, try again" };
 static const struct login_refusal wrong = { 535, "5.7.8", "User name or password is wrong" };
 
-void session_on_auth(void *ctx, const char *user, struct bytes password)
-{
-    struct session *s = ctx;
-    struct edge *e = s->edge;
-    if (!e->vault || e->is_stopping) {
-        refuse(s, &vault_away);
-        return;
-    }
-    if (bytes_of(user).size > USER_LIMIT || password.size > PASSWORD_LIMIT) {
-        refuse(s, &wrong);
-        return;
-    }
-    forget_user(s);
-    s->user = mem_strdup(user);
-    struct login_ask ask = { .tag = ask_begin(&e->logins, &s->ask),
-                             .user = user,
-                             .password = password,
-                             .host = s->host,
-                             .protocol = OBJECT_SMTP };
-    if (channel_send(e->vault, EDGE_LOGIN_ASK, &ask))
-        return;
-    ask_forget(&s->ask);
-    refuse(s, &wrong);
-}
-
 static void accepted(struct session *s, const struct login_answer *a)
 {
     become(s, a->app, a->mailbox);
@@ -91,8 +66,10 @@ static struct login_refusal *refusal_of(const struct login_answer *a)
     return r;
 }
 
-void session_login_answered(struct session *s, const struct login_answer *a)
+static void answered(struct ask *ask, const void *message)
 {
+    struct session *s = LIST_OF(ask, struct session, ask);
+    const struct login_answer *a = message;
     if (a->is_ok) {
         accepted(s, a);
         return;
@@ -113,7 +90,7 @@ void session_login_rested(struct session *s)
     free(r);
 }
 
-void session_login_failed(struct ask *a, enum ask_failure how)
+static void unanswered(struct ask *a, enum ask_failure how)
 {
     struct session *s = LIST_OF(a, struct session, ask);
     log_warn("login.unanswered", LOG_TEXT("session", s->id), LOG_TEXT("peer", s->host),
@@ -121,6 +98,33 @@ void session_login_failed(struct ask *a, enum ask_failure how)
     forget_user(s);
     refuse(s, &vault_away);
     session_go_on(s);
+}
+
+static const struct ask_kind login_kind = { answered, unanswered };
+
+void session_on_auth(void *ctx, const char *user, struct bytes password)
+{
+    struct session *s = ctx;
+    struct edge *e = s->edge;
+    if (!e->vault || e->is_stopping) {
+        refuse(s, &vault_away);
+        return;
+    }
+    if (bytes_of(user).size > USER_LIMIT || password.size > PASSWORD_LIMIT) {
+        refuse(s, &wrong);
+        return;
+    }
+    forget_user(s);
+    s->user = mem_strdup(user);
+    struct login_ask ask = { .tag = ask_begin(&e->logins, &s->ask, &login_kind),
+                             .user = user,
+                             .password = password,
+                             .host = s->host,
+                             .protocol = OBJECT_SMTP };
+    if (channel_send(e->vault, EDGE_LOGIN_ASK, &ask))
+        return;
+    ask_forget(&s->ask);
+    refuse(s, &wrong);
 }
 
 void session_login_fini(struct session *s)

@@ -228,11 +228,46 @@ static struct submit_recipient *recipients_of(struct session *s, const struct sm
     return list;
 }
 
+static void refused_by_queue(struct session *s, const struct submit_done *d)
+{
+    struct fault why;
+    enum fault_kind kind = d->kind <= FAULT_LOCAL ? (enum fault_kind)d->kind : FAULT_RETRY;
+    fault_set(&why, kind, "", "%s", d->text);
+    const struct smtp_verdict *v = verdict_of(s, &why);
+    if (*d->enhanced)
+        v = verdict(s, v->code, d->enhanced, d->text);
+    refuse_now(s, v, "queue.refused");
+}
+
+static void answered(struct ask *a, const void *message)
+{
+    struct session *s = LIST_OF(a, struct session, ask);
+    const struct submit_done *d = message;
+    char text[48];
+    if (d->id == 0) {
+        refused_by_queue(s, d);
+    } else {
+        snprintf(text, sizeof text, "Queued as %016llx", (unsigned long long)d->id);
+        smtp_server_decided(s->smtp, &(struct smtp_verdict){ .text = text });
+    }
+    session_go_on(s);
+}
+
+static void unanswered(struct ask *a, enum ask_failure how)
+{
+    struct session *s = LIST_OF(a, struct session, ask);
+    /* It may have been stored all the same; the client tries again, and the Message-ID tells the copies apart. */
+    refuse_now(s, how == ASK_LATE ? &queue_late : &queue_away, "queue.closed");
+    session_go_on(s);
+}
+
+static const struct ask_kind submit_kind = { answered, unanswered };
+
 static void submit(struct session *s, const struct smtp_envelope *env)
 {
     struct edge *e = s->edge;
     const struct route *r = &s->mail->route;
-    struct submit m = { .tag = ask_begin(&e->submits, &s->ask),
+    struct submit m = { .tag = ask_begin(&e->submits, &s->ask, &submit_kind),
                         .app = s->app,
                         .mailbox = r->mailbox,
                         .sender = r->sender,
@@ -290,35 +325,4 @@ void session_on_reset(void *ctx)
     struct session *s = ctx;
     s->mail = NULL;
     body_drop(&s->body);
-}
-
-static void refused_by_queue(struct session *s, const struct submit_done *d)
-{
-    struct fault why;
-    enum fault_kind kind = d->kind <= FAULT_LOCAL ? (enum fault_kind)d->kind : FAULT_RETRY;
-    fault_set(&why, kind, "", "%s", d->text);
-    const struct smtp_verdict *v = verdict_of(s, &why);
-    if (*d->enhanced)
-        v = verdict(s, v->code, d->enhanced, d->text);
-    refuse_now(s, v, "queue.refused");
-}
-
-void session_submit_answered(struct session *s, const struct submit_done *d)
-{
-    char text[48];
-    if (d->id == 0) {
-        refused_by_queue(s, d);
-    } else {
-        snprintf(text, sizeof text, "Queued as %016llx", (unsigned long long)d->id);
-        smtp_server_decided(s->smtp, &(struct smtp_verdict){ .text = text });
-    }
-    session_go_on(s);
-}
-
-void session_submit_failed(struct ask *a, enum ask_failure how)
-{
-    struct session *s = LIST_OF(a, struct session, ask);
-    /* It may have been stored all the same; the client tries again, and the Message-ID tells the copies apart. */
-    refuse_now(s, how == ASK_LATE ? &queue_late : &queue_away, "queue.closed");
-    session_go_on(s);
 }

@@ -1,4 +1,4 @@
-/* The small parts: the trace line, the body store, and questions with a deadline. */
+/* The small parts: the trace line and the body store. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "edge/ask.h"
 #include "edge/body.h"
 #include "edge/received.h"
 #include "msg/edge_queue.h"
@@ -79,53 +78,11 @@ static void bodies_move_to_a_file_when_they_grow(void **state)
     close(dir);
 }
 
-static struct ask *failed[4];
-static unsigned failures;
-static enum ask_failure how_failed;
-
-static void on_failed(struct ask *a, enum ask_failure how)
-{
-    failed[failures++] = a;
-    how_failed = how;
-}
-
-static void questions_are_answered_once_or_fail(void **state)
-{
-    struct loop *l = loop_new_virtual(0);
-    struct asks q;
-    struct ask a = { 0 }, b = { 0 }, c = { 0 };
-    failures = 0;
-    asks_init(&q, l, on_failed);
-    ask_forget(&a);
-    uint64_t first = ask_begin(&q, &a), second = ask_begin(&q, &b);
-    assert_true(first != second);
-    assert_ptr_equal(ask_answered(&q, second), &b);
-    assert_null(ask_answered(&q, second));
-    assert_null(ask_answered(&q, 0));
-    loop_advance(l, 10000);
-    ask_begin(&q, &c);
-    loop_advance(l, 20000);
-    assert_int_equal(failures, 1);
-    assert_ptr_equal(failed[0], &a);
-    assert_int_equal(how_failed, ASK_LATE);
-    assert_null(ask_answered(&q, first));
-    loop_advance(l, 9999);
-    assert_int_equal(failures, 1);
-    asks_fail_all(&q);
-    assert_int_equal(failures, 2);
-    assert_int_equal(how_failed, ASK_PEER_LOST);
-    loop_advance(l, 60000);
-    assert_int_equal(failures, 2);
-    asks_fini(&q);
-    loop_free(l);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trace_lines_hold_only_safe_words),
         cmocka_unit_test(bodies_move_to_a_file_when_they_grow),
-        cmocka_unit_test(questions_are_answered_once_or_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,17 +1,15 @@
-/* edge/ask.c */
-#include "edge/ask.h"
-
-enum { PATIENCE_MS = 30000 };
+/* msg/ask.c */
+#include "msg/ask.h"
 
 static struct ask *first(const struct asks *q)
 {
     return list_is_empty(&q->pending) ? NULL : LIST_OF(q->pending.next, struct ask, node);
 }
 
-static void fail(struct asks *q, struct ask *a, enum ask_failure how)
+static void fail(struct ask *a, enum ask_failure how)
 {
     ask_forget(a);
-    q->failed(a, how);
+    a->kind->failed(a, how);
 }
 
 static void on_clock(void *ctx)
@@ -20,14 +18,14 @@ static void on_clock(void *ctx)
     int64_t now = loop_now_ms(q->loop);
     struct ask *a;
     while ((a = first(q)) && a->due_ms <= now)
-        fail(q, a, ASK_LATE);
+        fail(a, ASK_LATE);
     if (a)
         loop_timer_start(&q->clock, a->due_ms - now);
 }
 
-void asks_init(struct asks *q, struct loop *l, ask_failed_fn *failed)
+void asks_init(struct asks *q, struct loop *l, int64_t patience_ms)
 {
-    *q = (struct asks){ .loop = l, .failed = failed };
+    *q = (struct asks){ .loop = l, .patience_ms = patience_ms };
     list_init(&q->pending);
     loop_timer_init(&q->clock, l, on_clock, q);
 }
@@ -37,13 +35,14 @@ void asks_fini(struct asks *q)
     loop_timer_stop(&q->clock);
 }
 
-uint64_t ask_begin(struct asks *q, struct ask *a)
+uint64_t ask_begin(struct asks *q, struct ask *a, const struct ask_kind *kind)
 {
+    a->kind = kind;
     a->tag = ++q->last_tag;
-    a->due_ms = loop_now_ms(q->loop) + PATIENCE_MS;
+    a->due_ms = loop_now_ms(q->loop) + q->patience_ms;
     list_append(&q->pending, &a->node);
     if (!loop_timer_is_running(&q->clock))
-        loop_timer_start(&q->clock, PATIENCE_MS);
+        loop_timer_start(&q->clock, q->patience_ms);
     return a->tag;
 }
 
@@ -55,21 +54,22 @@ void ask_forget(struct ask *a)
     list_remove(&a->node);
 }
 
-struct ask *ask_answered(struct asks *q, uint64_t tag)
+bool asks_answer(struct asks *q, uint64_t tag, const void *message)
 {
     LIST_EACH (node, &q->pending) {
         struct ask *a = LIST_OF(node, struct ask, node);
         if (a->tag != tag)
             continue;
         ask_forget(a);
-        return a;
+        a->kind->answered(a, message);
+        return true;
     }
-    return NULL;
+    return false;
 }
 
 void asks_fail_all(struct asks *q)
 {
     struct ask *a;
     while ((a = first(q)))
-        fail(q, a, ASK_PEER_LOST);
+        fail(a, ASK_PEER_LOST);
 }
