@@ -12,8 +12,9 @@ enum {
 #define MSG_TOKEN_ASK(F, L) \
     F(U64, tag, 0) \
     F(TEXT, mailbox, 320) \
-    F(U32, protocol, 0) /* one of enum object_protocol: decides the scope */ \
-    F(U64, refused, 0)  /* serial of a token that the server just refused: renew unless already newer; 0: none */
+    F(U32, protocol, 0)  /* one of enum object_protocol: decides the scope */ \
+    F(U64, refused, 0)   /* serial of a token that the server just refused: renew unless already newer; 0: none */ \
+    F(BOOL, is_fresh, 0) /* a token that is due for renewal will not do: wait for the new one, while there is hope */
 MSG_STRUCT(token_ask, MSG_TOKEN_ASK);
 
 #define MSG_TOKEN_ANSWER(F, L) \

@@ -66,7 +66,7 @@ static void heard_login(void *ctx, const void *message)
     login_check(p->self->login, &question, on_verdict, p, ask->tag);
 }
 
-/* --- relay: tokens --- */
+/* --- relay and edges: tokens --- */
 
 static void on_token(void *ctx, uint64_t tag, const struct token_reply *r)
 {
@@ -89,7 +89,8 @@ static void heard_token_ask(void *ctx, const void *message)
 {
     struct peer *p = ctx;
     const struct token_ask *ask = message;
-    tokens_ask(p->self->tokens, ask->mailbox, ask->protocol, ask->refused, on_token, p, ask->tag);
+    struct token_want want = { ask->mailbox, ask->protocol, ask->refused, ask->is_fresh };
+    tokens_ask(p->self->tokens, &want, on_token, p, ask->tag);
 }
 
 /* --- admin --- */
@@ -165,6 +166,8 @@ static void heard_objects_done(void *ctx, const void *message)
 static const struct channel_row edge_rows[] = {
     CHANNEL_ROW(EDGE_LOGIN_ASK, login_ask, heard_login),
     CHANNEL_ROW(EDGE_LOGIN_ANSWER, login_answer, NULL),
+    CHANNEL_ROW(TOKEN_ASK, token_ask, heard_token_ask),
+    CHANNEL_ROW(TOKEN_ANSWER, token_answer, NULL),
     { 0 },
 };
 static const struct channel_row relay_rows[] = {

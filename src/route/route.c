@@ -109,6 +109,14 @@ static bool refuse_mailbox(const char *app, const char *mailbox, const struct ma
                      mailbox);
 }
 
+/* -- Identity -- */
+
+const char *route_identity(const struct mailbox *m, uint32_t protocol)
+{
+    bool is_holder = m->grant == OBJECT_GRANT_BASIC || m->grant == OBJECT_GRANT_NONE || protocol == OBJECT_SMTP;
+    return is_holder && m->grant != OBJECT_GRANT_APP && m->user[0] ? m->user : m->address;
+}
+
 /* -- Decisions -- */
 
 static bool take(const struct directory *d, const struct mailbox *m, const char *sender, struct arena *arena,

@@ -42,4 +42,9 @@ bool route_local(const struct directory *d, const char *fallback, const char *se
 bool route_header(const struct directory *d, const char *app, const struct route *r, const struct mime_header *h,
                   struct fault *why);
 
+/* The name to sign in with at the provider (lent by `m`). The holder of the sign-in may be another than the mailbox: a delegate of a
+ * shared one. Exchange takes the shared mailbox's address for IMAP and POP3, and the delegate's own for SMTP; an application signs in as
+ * the mailbox; a password belongs to the one who has it. */
+const char *route_identity(const struct mailbox *m, uint32_t protocol);
+
 #endif

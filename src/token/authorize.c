@@ -233,7 +233,8 @@ static void begin_app(struct authorization *z)
                                     "The application signs in by itself; nobody has to."),
                           NULL);
     z->is_busy = true;
-    tokens_ask(z->home, z->address, OBJECT_SMTP, 0, app_done, z, 0);
+    struct token_want want = { .mailbox = z->address, .protocol = OBJECT_SMTP };
+    tokens_ask(z->home, &want, app_done, z, 0);
 }
 
 static bool check_redirect(const char *uri, struct fault *why)

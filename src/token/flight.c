@@ -24,14 +24,17 @@ void flight_answer_waiters(struct grant *g, struct access *a, const struct fault
         list_append(&waiting, at);
     a->waiters_count = 0;
     /* Each may ask again, or make another's asker go away, so the token is held on its own and the line is empty already. */
-    struct secret *token = why ? NULL : secret_dup(a->token);
-    struct token_reply reply = { .is_ok = !why, .serial = a->serial, .expires_ms = a->expires_wall_ms };
+    bool is_good = !why || access_is_good(g, a);
+    struct secret *token = is_good ? secret_dup(a->token) : NULL;
+    const struct token_reply good = {
+        .is_ok = true, .secret = secret_bytes(token), .serial = a->serial, .expires_ms = a->expires_wall_ms
+    };
+    struct token_reply bad = { 0 };
     if (why)
-        reply.why = *why;
-    else
-        reply.secret = secret_bytes(token);
+        bad.why = *why;
     for (struct list *at = list_pop(&waiting); at; at = list_pop(&waiting)) {
         struct waiter *w = LIST_OF(at, struct waiter, node);
+        struct token_reply reply = !why || (is_good && w->takes_old) ? good : bad;
         reply.user = w->user;
         reply.sasl = w->sasl;
         w->done(w->ctx, w->tag, &reply);

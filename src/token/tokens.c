@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "route/route.h"
 #include "token/scope.h"
 #include "token/tokens_private.h"
 
@@ -77,6 +78,7 @@ void tokens_set(struct tokens *t, const struct tokens_settings *settings)
 }
 
 struct ask {
+    const struct token_want *want;
     const struct mailbox *mailbox;
     struct object_server server;
     token_done_fn *done;
@@ -89,9 +91,9 @@ static void refuse(const struct ask *ask, const struct fault *why)
     ask->done(ask->ctx, ask->tag, &(struct token_reply){ .why = *why });
 }
 
-static const char *user_of(const struct mailbox *m)
+static const char *user_of(const struct ask *ask)
 {
-    return m->user[0] ? m->user : m->address;
+    return route_identity(ask->mailbox, ask->want->protocol);
 }
 
 static void answer_plain(struct tokens *t, const struct ask *ask)
@@ -103,7 +105,7 @@ static void answer_plain(struct tokens *t, const struct ask *ask)
               vault_get(t->parts.vault, VAULT_MAILBOX_PASSWORD, m->address, &password, &why);
     if (ok && !password && m->grant == OBJECT_GRANT_BASIC)
         ok = fault_set(&why, FAULT_HOLD, "mailbox.password-missing", "no password is stored for %s", m->address);
-    struct token_reply reply = { .is_ok = ok, .sasl = ask->server.sasl, .user = user_of(m), .serial = 1, .why = why };
+    struct token_reply reply = { .is_ok = ok, .sasl = ask->server.sasl, .user = user_of(ask), .serial = 1, .why = why };
     reply.secret = secret_bytes(password);
     ask->done(ask->ctx, ask->tag, &reply);
     secret_free(password);
@@ -120,7 +122,7 @@ static void answer_token(const struct ask *ask, const struct access *a)
     ask->done(ask->ctx, ask->tag,
               &(struct token_reply){ .is_ok = true,
                                      .sasl = sasl_of(ask),
-                                     .user = user_of(ask->mailbox),
+                                     .user = user_of(ask),
                                      .secret = secret_bytes(held),
                                      .serial = a->serial,
                                      .expires_ms = a->expires_wall_ms });
@@ -143,11 +145,12 @@ static bool is_allowed(const struct grant *g, struct fault *why)
     return false;
 }
 
-static void wait_for(struct grant *g, struct access *a, const struct ask *ask)
+static void wait_for(struct grant *g, struct access *a, const struct ask *ask, bool takes_old)
 {
     struct waiter *w = mem_alloc(sizeof *w);
-    *w = (struct waiter){ .user = mem_strdup(user_of(ask->mailbox)),
+    *w = (struct waiter){ .user = mem_strdup(user_of(ask)),
                           .sasl = sasl_of(ask),
+                          .takes_old = takes_old,
                           .done = ask->done,
                           .ctx = ask->ctx,
                           .tag = ask->tag };
@@ -168,7 +171,7 @@ static bool must_renew(struct grant *g, struct access *a, uint64_t refused)
     return true;
 }
 
-static void ask_grant(struct tokens *t, const struct ask *ask, const char *permission, uint64_t refused)
+static void ask_grant(struct tokens *t, const struct ask *ask, const char *permission)
 {
     struct fault why = { 0 };
     struct grant *g = grant_of(t, ask->mailbox);
@@ -178,46 +181,46 @@ static void ask_grant(struct tokens *t, const struct ask *ask, const char *permi
         refuse(ask, &why);
         return;
     }
-    bool is_good = access_is_good(g, a) && !must_renew(g, a, refused);
-    bool may_fly = is_allowed(g, &why);
-    if (is_good) {
+    bool is_good = access_is_good(g, a) && !must_renew(g, a, ask->want->refused);
+    bool may_fly = is_allowed(g, &why), is_due = a->token && loop_now_ms(t->parts.loop) >= a->renew_ms;
+    if (is_good && !(is_due && may_fly && ask->want->is_fresh)) {
         answer_token(ask, a);
         /* The answer may have led to another ask; both are content with one flight. */
-        if (may_fly && a->token && loop_now_ms(t->parts.loop) >= a->renew_ms)
+        if (may_fly && a->token && is_due)
             flight_want(g, a);
     } else if (may_fly) {
-        wait_for(g, a, ask);
+        wait_for(g, a, ask, is_good);
     } else {
         refuse(ask, &why);
     }
 }
 
-void tokens_ask(struct tokens *t, const char *mailbox, uint32_t protocol, uint64_t refused, token_done_fn *done,
-                void *ctx, uint64_t tag)
+void tokens_ask(struct tokens *t, const struct token_want *want, token_done_fn *done, void *ctx, uint64_t tag)
 {
     struct fault why = { 0 };
-    struct ask ask = { .done = done, .ctx = ctx, .tag = tag };
-    ask.mailbox = directory_mailbox(t->parts.directory, mailbox);
+    struct ask ask = { .want = want, .done = done, .ctx = ctx, .tag = tag };
+    ask.mailbox = directory_mailbox(t->parts.directory, want->mailbox);
     if (!ask.mailbox) {
-        fault_set(&why, FAULT_HOLD, "mailbox.unknown", "there is no mailbox %s", mailbox);
+        fault_set(&why, FAULT_HOLD, "mailbox.unknown", "there is no mailbox %s", want->mailbox);
         refuse(&ask, &why);
         return;
     }
     const struct provider *p = directory_provider_of(t->parts.directory, ask.mailbox);
-    ask.server = directory_server_of(t->parts.directory, ask.mailbox, protocol);
+    ask.server = directory_server_of(t->parts.directory, ask.mailbox, want->protocol);
     if (ask.mailbox->grant == OBJECT_GRANT_BASIC || ask.mailbox->grant == OBJECT_GRANT_NONE) {
         answer_plain(t, &ask);
         return;
     }
-    const char *permission = p ? scope_of(p, ask.mailbox, protocol) : "";
+    const char *permission = p ? scope_of(p, ask.mailbox, want->protocol) : "";
     if (!p)
-        fault_set(&why, FAULT_HOLD, "mailbox.provider-missing", "the registration or provider of %s is gone", mailbox);
+        fault_set(&why, FAULT_HOLD, "mailbox.provider-missing", "the registration or provider of %s is gone",
+                  want->mailbox);
     else if (permission[0] == '\0')
         fault_set(&why, FAULT_HOLD, "oauth.scope-invalid", "the provider %s names no scope for this", p->name);
     if (why.kind != FAULT_NONE)
         refuse(&ask, &why);
     else
-        ask_grant(t, &ask, permission, refused);
+        ask_grant(t, &ask, permission);
 }
 
 static bool drop_asker(void *ctx, const char *key, void *value)

@@ -56,8 +56,14 @@ struct token_reply {
 /* The reply is lent for the call. Runs exactly once per ask, maybe inside tokens_ask(). */
 typedef void token_done_fn(void *ctx, uint64_t tag, const struct token_reply *reply);
 
-void tokens_ask(struct tokens *t, const char *mailbox, uint32_t protocol, uint64_t refused, token_done_fn *done,
-                void *ctx, uint64_t tag);
+struct token_want {
+    const char *mailbox;
+    uint32_t protocol; /* one of enum object_protocol */
+    uint64_t refused;  /* serial of a token that a server just refused; 0: none */
+    bool
+        is_fresh; /* where the token in hand is due for renewal, the new one is waited for; the old one if that fails */
+};
+void tokens_ask(struct tokens *t, const struct token_want *want, token_done_fn *done, void *ctx, uint64_t tag);
 void tokens_forget_asker(struct tokens *t, const void *ctx); /* its asks are dropped */
 
 /* An object of the directory has changed or gone: tokens that depend on it are dropped, refusals forgotten. */

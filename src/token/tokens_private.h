@@ -45,6 +45,7 @@ struct waiter {
     struct list node;
     char *user;
     enum object_sasl sasl;
+    bool takes_old; /* if the renewal fails */
     token_done_fn *done;
     void *ctx;
     uint64_t tag;

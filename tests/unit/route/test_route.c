@@ -227,6 +227,28 @@ static void the_from_field_is_judged(void **state)
     }
 }
 
+static void the_identity_follows_grant_and_protocol(void **state)
+{
+    static const struct {
+        enum object_grant grant;
+        const char *user, *smtp, *imap;
+    } cases[] = {
+        { OBJECT_GRANT_CODE, "", "info@a.example", "info@a.example" },
+        { OBJECT_GRANT_CODE, "delegate@a.example", "delegate@a.example", "info@a.example" },
+        { OBJECT_GRANT_DEVICE, "delegate@a.example", "delegate@a.example", "info@a.example" },
+        { OBJECT_GRANT_APP, "", "info@a.example", "info@a.example" },
+        { OBJECT_GRANT_APP, "stale@a.example", "info@a.example", "info@a.example" },
+        { OBJECT_GRANT_BASIC, "", "info@a.example", "info@a.example" },
+        { OBJECT_GRANT_BASIC, "info", "info", "info" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct mailbox m = { .address = "info@a.example", .grant = cases[i].grant, .user = cases[i].user };
+        assert_string_equal(route_identity(&m, OBJECT_SMTP), cases[i].smtp);
+        assert_string_equal(route_identity(&m, OBJECT_IMAP), cases[i].imap);
+        assert_string_equal(route_identity(&m, OBJECT_POP3), cases[i].imap);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +258,7 @@ int main(void)
         cmocka_unit_test(local_programs_find_a_mailbox),
         cmocka_unit_test(the_only_mailbox_needs_no_setting),
         cmocka_unit_test(the_from_field_is_judged),
+        cmocka_unit_test(the_identity_follows_grant_and_protocol),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

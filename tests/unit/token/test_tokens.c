@@ -161,7 +161,7 @@ static void test_rotation_is_durable_before_use(void **unused)
 {
     struct order o = { false };
     world_sign_in(INFO, "r1");
-    tokens_ask(w.tokens, INFO, OBJECT_SMTP, 0, check_durable, &o, 1);
+    tokens_ask(w.tokens, &(struct token_want){ .mailbox = INFO, .protocol = OBJECT_SMTP }, check_durable, &o, 1);
     fake_answer(w.http, 200, "application/json", GOOD("a1", ROTATED));
     assert_true(o.was_durable);
 }
@@ -353,6 +353,41 @@ static void test_needs_person_survives_a_restart(void **unused)
     assert_null(strstr(text, "r1\"")); /* no secret in it */
     free(text);
     json_decref(json);
+}
+
+static void ask_fresh(struct heard *h)
+{
+    struct token_want want = { .mailbox = INFO, .protocol = OBJECT_SMTP, .is_fresh = true };
+    tokens_ask(w.tokens, &want, world_on_token, h, 7);
+}
+
+static void test_who_wants_a_fresh_token_waits_for_it(void **unused)
+{
+    struct heard h = { 0 };
+    world_sign_in(INFO, "r1");
+    ask_fresh(&h);
+    fake_answer(w.http, 200, "application/json", GOOD("a1", ""));
+    expect_token(&h, 1, "a1");
+    ask_fresh(&h);
+    expect_token(&h, 2, "a1"); /* fresh enough */
+    loop_advance(w.loop, 51 * 60 * 1000);
+    ask_fresh(&h);
+    assert_int_equal(h.count, 2);
+    fake_answer(w.http, 200, "application/json", GOOD("a2", ""));
+    expect_token(&h, 3, "a2");
+
+    /* An outage must not keep anybody out while the old one is good. */
+    loop_advance(w.loop, 51 * 60 * 1000);
+    ask_fresh(&h);
+    assert_int_equal(h.count, 3);
+    fake_answer(w.http, 503, "text/html", "busy");
+    expect_token(&h, 4, "a2");
+    ask_fresh(&h);
+    expect_token(&h, 5, "a2"); /* in the back-off */
+    loop_advance(w.loop, 10 * 60 * 1000);
+    ask_fresh(&h);
+    fake_answer(w.http, 503, "text/html", "busy");
+    expect_refusal(&h, 6, FAULT_RETRY, NULL);
 }
 
 static void test_a_refused_token_is_renewed_once(void **unused)
@@ -612,6 +647,7 @@ int main(void)
         TEST(test_backoff_grows_to_minutes),
         TEST(test_a_person_is_asked_for_once_a_minute_at_most),
         TEST(test_needs_person_survives_a_restart),
+        TEST(test_who_wants_a_fresh_token_waits_for_it),
         TEST(test_a_refused_token_is_renewed_once),
         TEST(test_one_request_at_a_time_for_two_permissions),
         TEST(test_client_credentials_are_shared),

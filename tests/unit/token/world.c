@@ -159,7 +159,8 @@ void world_on_token(void *ctx, uint64_t tag, const struct token_reply *r)
 
 void world_ask(struct heard *h, const char *mailbox, uint32_t protocol, uint64_t refused)
 {
-    tokens_ask(w.tokens, mailbox, protocol, refused, world_on_token, h, 7);
+    struct token_want want = { mailbox, protocol, refused, false };
+    tokens_ask(w.tokens, &want, world_on_token, h, 7);
 }
 
 static char *encode(const void *data, size_t size)
