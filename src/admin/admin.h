@@ -13,7 +13,14 @@
 
 struct admin;
 
-enum admin_peer { ADMIN_PEER_QUEUE, ADMIN_PEER_VAULT, ADMIN_PEER_RELAY, ADMIN_PEER_PARENT, ADMIN_PEERS };
+enum admin_peer {
+    ADMIN_PEER_QUEUE,
+    ADMIN_PEER_VAULT,
+    ADMIN_PEER_RELAY,
+    ADMIN_PEER_INBOX,
+    ADMIN_PEER_PARENT,
+    ADMIN_PEERS
+};
 
 /* Asks the parent; the answer comes back through admin_parent_answered() with the same tag. */
 typedef void admin_ask_parent_fn(void *ctx, uint64_t tag, const char *json);

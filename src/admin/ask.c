@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 
-static const char *const peer_names[] = { "queue", "vault", "relay", "parent" };
+static const char *const peer_names[] = { "queue", "vault", "relay", "inbox", "parent" };
 
 static void ask_close(struct ask *k)
 {

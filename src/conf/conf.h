@@ -63,6 +63,12 @@ struct conf {
         uint64_t commit_wait_us;             /* gather commits a little longer; default 0 */
     } queue;
     struct {
+        uint64_t idle_renew_s;               /* default 9m */
+        uint64_t retry_first_s, retry_max_s; /* of a hand-over; default 30s, 30m; doubled with jitter between */
+        uint32_t connections;                /* to one mailbox at one time; default 2 */
+        uint32_t at_once;                    /* hand-overs to one webhook at one time; default 4 */
+    } inbox;
+    struct {
         uint64_t message_size;                /* default 150M; the provider's own limit also holds */
         uint32_t recipients;                  /* per message from an app; default 1000 */
         uint32_t sessions, sessions_per_host; /* all edges together: 4000; each edge: 200 */

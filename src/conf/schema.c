@@ -69,6 +69,17 @@ const struct conf_row conf_rows[] = {
     { "queue.commit-wait-us", CONF_NUMBER, AT(queue.commit_wait_us), "0..100000", "0", RELOADABLE,
       "Microseconds to wait for more messages before a commit." },
 
+    { "inbox.idle-renew", CONF_DURATION, AT(inbox.idle_renew_s), "10s..29m", "9m", RELOADABLE,
+      "IMAP IDLE is begun anew after this long, and the folder looked through." },
+    { "inbox.retry-first", CONF_DURATION, AT(inbox.retry_first_s), "1s..1d", "30s", RELOADABLE,
+      "Wait before arrived mail is handed over a second time." },
+    { "inbox.retry-max", CONF_DURATION, AT(inbox.retry_max_s), "1s..1d", "30m", RELOADABLE,
+      "Longest wait between hand-overs of one message." },
+    { "inbox.connections", CONF_COUNT, AT(inbox.connections), "1..20", "2", RELOADABLE,
+      "Most connections to one mailbox at one time, to watch its folders." },
+    { "inbox.at-once", CONF_COUNT, AT(inbox.at_once), "1..64", "4", RELOADABLE,
+      "Most messages handed over to one webhook at one time; other endpoints take one by one." },
+
     { "limits.message-size", CONF_SIZE, AT(limits.message_size), "1K..2G", "150M", RELOADABLE,
       "Largest message taken from an app; the provider's own limit holds too." },
     { "limits.recipients", CONF_COUNT, AT(limits.recipients), "1..1000", "1000", RELOADABLE,

@@ -48,7 +48,8 @@ enum inbox_flag {
     F(TEXT, folder, 1024) \
     F(U32, protocol, 0)    /* OBJECT_IMAP or OBJECT_POP3 */ \
     F(U64, uidvalidity, 0) /* 0 with POP3 */ \
-    F(U64, floor, 0)       /* UIDs below this are finished */ \
+    F(U64, floor, \
+      0) /* UIDs below this were looked at: each is finished, or stands as an item that is sent at recall */ \
     F(I64, began_ms, 0)    /* wall clock of the first look: mail from before is old */ \
     F(BOOL, is_removed, 0) /* forget the place and its items; the endpoint is gone */
 MSG_STRUCT(inbox_place, MSG_INBOX_PLACE);

@@ -69,12 +69,21 @@ static const struct channel_row *rows(enum role_kind peer)
 {
     if (peer == ROLE_QUEUE)
         return queue_rows;
-    return peer == ROLE_VAULT || peer == ROLE_RELAY ? other_rows : NULL;
+    return peer == ROLE_VAULT || peer == ROLE_RELAY || peer == ROLE_INBOX ? other_rows : NULL;
 }
 
 static enum admin_peer peer_of(enum role_kind kind)
 {
-    return kind == ROLE_QUEUE ? ADMIN_PEER_QUEUE : kind == ROLE_VAULT ? ADMIN_PEER_VAULT : ADMIN_PEER_RELAY;
+    switch (kind) {
+    case ROLE_QUEUE:
+        return ADMIN_PEER_QUEUE;
+    case ROLE_VAULT:
+        return ADMIN_PEER_VAULT;
+    case ROLE_INBOX:
+        return ADMIN_PEER_INBOX;
+    default:
+        return ADMIN_PEER_RELAY;
+    }
 }
 
 static void *peer_up(void *ctx, enum role_kind peer, unsigned index, struct channel *c)

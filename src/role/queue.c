@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "msg/edge_queue.h"
+#include "msg/queue_inbox.h"
 #include "msg/queue_relay.h"
 #include "msg/queue_vault.h"
 #include "queue/queue.h"
@@ -146,6 +147,19 @@ static const struct channel_row vault_rows[] = {
     { 0 },
 };
 
+static const struct channel_row inbox_rows[] = {
+    CHANNEL_ROW(INBOX_PLACE, inbox_place, channel_ignore),
+    CHANNEL_ROW(INBOX_ITEM, inbox_item, channel_ignore),
+    CHANNEL_ROW(INBOX_KNOWN, inbox_known, NULL),
+    CHANNEL_ROW(INBOX_RECALLED, inbox_recalled, NULL),
+    CHANNEL_ROW(INBOX_SAVED, inbox_saved, NULL),
+    CHANNEL_ROW(INBOX_LOOKUP_ASK, inbox_lookup_ask, channel_ignore),
+    CHANNEL_ROW(INBOX_LOOKUP_ANSWER, inbox_lookup_answer, NULL),
+    CHANNEL_ROW(INBOX_BOUNCED, inbox_bounced, channel_ignore),
+    DIRECTORY_ROWS(NULL, NULL),
+    { 0 },
+};
+
 static const struct channel_row *rows(enum role_kind peer)
 {
     switch (peer) {
@@ -157,6 +171,8 @@ static const struct channel_row *rows(enum role_kind peer)
         return relay_rows;
     case ROLE_VAULT:
         return vault_rows;
+    case ROLE_INBOX:
+        return inbox_rows;
     default:
         return NULL;
     }

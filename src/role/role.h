@@ -17,7 +17,7 @@
 #include "msg/channel.h"
 #include "msg/parent_role.h"
 
-enum role_kind { ROLE_PARENT, ROLE_EDGE, ROLE_QUEUE, ROLE_RELAY, ROLE_VAULT, ROLE_ADMIN, ROLE_KINDS };
+enum role_kind { ROLE_PARENT, ROLE_EDGE, ROLE_QUEUE, ROLE_RELAY, ROLE_VAULT, ROLE_ADMIN, ROLE_INBOX, ROLE_KINDS };
 
 struct role; /* the framework's side */
 
@@ -55,7 +55,7 @@ void role_ask_parent(struct role *r, uint64_t tag, const char *json);
 /* This role can't go on: logs an error with the fix and exits 1; the parent restarts it with back-off. */
 _Noreturn void role_die(struct role *r, const struct fault *why);
 
-extern const struct role_hooks edge_hooks, queue_hooks, relay_hooks, vault_hooks, admin_hooks;
+extern const struct role_hooks edge_hooks, queue_hooks, relay_hooks, vault_hooks, admin_hooks, inbox_hooks;
 
 /* `postern serve`: runs until stopped; returns the exit status. */
 int role_serve(const char *conf_path);

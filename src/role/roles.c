@@ -3,7 +3,7 @@
 
 static const struct role_hooks *const roles[ROLE_KINDS] = {
     [ROLE_EDGE] = &edge_hooks,   [ROLE_QUEUE] = &queue_hooks, [ROLE_RELAY] = &relay_hooks,
-    [ROLE_VAULT] = &vault_hooks, [ROLE_ADMIN] = &admin_hooks,
+    [ROLE_VAULT] = &vault_hooks, [ROLE_ADMIN] = &admin_hooks, [ROLE_INBOX] = &inbox_hooks,
 };
 
 int role_serve(const char *conf_path)

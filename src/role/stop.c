@@ -6,8 +6,8 @@
 
 #define STOP_LIMIT_MS 20000
 
-/* Edges finish their sessions with queue and vault still there; the relay then reports its attempts to the queue. */
-static const enum role_kind phases[] = { ROLE_EDGE, ROLE_RELAY, ROLE_QUEUE, ROLE_VAULT, ROLE_ADMIN };
+/* Edges and inbox finish what they began with queue and vault still there; the relay then reports its attempts to the queue. */
+static const enum role_kind phases[] = { ROLE_EDGE, ROLE_INBOX, ROLE_RELAY, ROLE_QUEUE, ROLE_VAULT, ROLE_ADMIN };
 #define PHASES (sizeof phases / sizeof *phases)
 
 static void on_limit(void *ctx)

@@ -15,6 +15,7 @@
 #include "msg/admin_msg.h"
 #include "msg/edge_vault.h"
 #include "msg/queue_vault.h"
+#include "msg/sign_msg.h"
 #include "msg/token_msg.h"
 #include "role/role.h"
 #include "token/verbs.h"
@@ -66,7 +67,7 @@ static void heard_login(void *ctx, const void *message)
     login_check(p->self->login, &question, on_verdict, p, ask->tag);
 }
 
-/* --- relay and edges: tokens --- */
+/* --- relay, edges and inbox: tokens --- */
 
 static void on_token(void *ctx, uint64_t tag, const struct token_reply *r)
 {
@@ -175,6 +176,13 @@ static const struct channel_row relay_rows[] = {
     CHANNEL_ROW(TOKEN_ANSWER, token_answer, NULL),
     { 0 },
 };
+static const struct channel_row inbox_rows[] = {
+    CHANNEL_ROW(TOKEN_ASK, token_ask, heard_token_ask),
+    CHANNEL_ROW(TOKEN_ANSWER, token_answer, NULL),
+    CHANNEL_ROW(SIGN_ASK, sign_ask, channel_ignore),
+    CHANNEL_ROW(SIGN_ANSWER, sign_answer, NULL),
+    { 0 },
+};
 static const struct channel_row admin_rows[] = {
     ADMIN_ROWS(heard_ask, NULL, NULL, heard_cancel),
     { 0 },
@@ -192,6 +200,8 @@ static const struct channel_row *rows(enum role_kind peer)
         return edge_rows;
     case ROLE_RELAY:
         return relay_rows;
+    case ROLE_INBOX:
+        return inbox_rows;
     case ROLE_ADMIN:
         return admin_rows;
     case ROLE_QUEUE:

@@ -16,6 +16,7 @@ static const struct {
 } pairs[] = {
     { ROLE_EDGE, ROLE_QUEUE },  { ROLE_EDGE, ROLE_VAULT },  { ROLE_QUEUE, ROLE_RELAY }, { ROLE_QUEUE, ROLE_VAULT },
     { ROLE_QUEUE, ROLE_ADMIN }, { ROLE_RELAY, ROLE_VAULT }, { ROLE_ADMIN, ROLE_VAULT }, { ROLE_ADMIN, ROLE_RELAY },
+    { ROLE_INBOX, ROLE_QUEUE }, { ROLE_INBOX, ROLE_VAULT }, { ROLE_INBOX, ROLE_ADMIN },
 };
 
 static bool are_a_pair(const struct child *a, const struct child *b)

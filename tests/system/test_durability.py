@@ -57,7 +57,7 @@ def subjects(tenant):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("role", ["edge", "queue", "relay", "vault", "admin"])
+@pytest.mark.parametrize("role", ["edge", "queue", "relay", "vault", "admin", "inbox"])
 def test_a_killed_role_loses_nothing(tenant, role):
     load = Load(tenant)
     for share in (0.2, 0.5):

@@ -6,7 +6,7 @@
 
 #include "base/arena.h"
 
-static const char *const names[ROLE_KINDS] = { "parent", "edge", "queue", "relay", "vault", "admin" };
+static const char *const names[ROLE_KINDS] = { "parent", "edge", "queue", "relay", "vault", "admin", "inbox" };
 
 enum { TOY_HELLO = 1, TOY_FORBIDDEN };
 
@@ -61,6 +61,7 @@ PREPARE(queue, ROLE_QUEUE)
 PREPARE(relay, ROLE_RELAY)
 PREPARE(vault, ROLE_VAULT)
 PREPARE(admin, ROLE_ADMIN)
+PREPARE(inbox, ROLE_INBOX)
 
 static void *prepare_broken(struct role *r, struct fault *why)
 {
@@ -144,6 +145,7 @@ static const struct role_hooks relay = HOOKS("relay", ROLE_RELAY, prepare_relay)
 static const struct role_hooks vault = HOOKS("vault", ROLE_VAULT, prepare_vault);
 static const struct role_hooks broken_vault = HOOKS("vault", ROLE_VAULT, prepare_broken);
 static const struct role_hooks admin = HOOKS("admin", ROLE_ADMIN, prepare_admin);
+static const struct role_hooks inbox = HOOKS("inbox", ROLE_INBOX, prepare_inbox);
 
-const struct role_hooks *const toys[ROLE_KINDS] = { NULL, &edge, &queue, &relay, &vault, &admin };
-const struct role_hooks *const broken_toys[ROLE_KINDS] = { NULL, &edge, &queue, &relay, &broken_vault, &admin };
+const struct role_hooks *const toys[ROLE_KINDS] = { NULL, &edge, &queue, &relay, &vault, &admin, &inbox };
+const struct role_hooks *const broken_toys[ROLE_KINDS] = { NULL, &edge, &queue, &relay, &broken_vault, &admin, &inbox };
