@@ -4,7 +4,8 @@
  * A pure engine: no descriptor, clock or store. front_feed() uses octets up to and including the command that signs in, and not one
  * more: what the client sent behind it (pipelining, a literal of its next command) stays with the owner and is the first that
  * the upstream gets after front_accept(). Nothing from before that reaches upstream. While it waits for an answer
- * (front_accept(), front_refuse(), front_tls_done()) it uses nothing.
+ * (front_accept(), front_refuse(), front_tls_done()) it uses nothing. Of a trusted SMTP client it leaves up to four octets that
+ * could become MAIL: offer them again with what comes behind.
  *
  * Sign-ins understood: IMAP LOGIN (atoms, quoted, literals, LITERAL+ and LITERAL-), AUTHENTICATE PLAIN and LOGIN with and without
  * SASL-IR; POP3 USER/PASS, AUTH PLAIN and LOGIN, in one line or two; SMTP AUTH PLAIN and LOGIN likewise. "*" cancels. Passwords are
@@ -26,7 +27,9 @@ struct front_policy {
     bool offers_tls;          /* STARTTLS, STLS */
     bool needs_tls_for_login; /* a password before TLS is refused, and LOGINDISABLED said */
     unsigned errors_limit;    /* so many bad commands end the session; 0: never */
-    /* SMTP: what EHLO promises for later, as the upstream keeps it: "SIZE 36700160\nPIPELINING\n8BITMIME". IMAP, POP3: unused. */
+    /* What is promised for later, as the upstream keeps it; "" or NULL: nothing. What Postern answers for itself need not be left
+     * out (watch_capabilities()). SMTP: "SIZE 36700160\nPIPELINING\n8BITMIME"; POP3, beside TOP and UIDL: "PIPELINING"; IMAP, beside
+     * IMAP4rev1: "IDLE UIDPLUS NAMESPACE" for programs that look at capabilities once only. */
     const char *capabilities;
 };
 
