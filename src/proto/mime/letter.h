@@ -12,6 +12,7 @@
 #define LETTER_REFERENCES 100
 #define LETTER_PARTS 500
 #define LETTER_DEPTH 20
+#define LETTER_REPORTS 500
 #define LETTER_TEXT_LIMIT (1u << 20) /* of text and html each; longer ones are cut, and say so */
 
 struct letter_address {
@@ -47,17 +48,18 @@ struct letter {
     size_t references_count;
     struct letter_list from, sender, reply_to, to, cc;
     const char *subject;
-    const char *date; /* RFC 3339 UTC; "" : none or unreadable */
-    const char *return_path;
-    const char *auto_submitted;
-    const char *list_id;
+    const char *date;           /* RFC 3339 UTC; "" : none or unreadable */
+    const char *return_path;    /* without brackets; "<>" : the null sender, who wants no answer; "" : not there */
+    const char *auto_submitted; /* first word only: "auto-replied" */
+    const char *list_id;        /* "<list.example.org>" */
     struct letter_field *fields;
     size_t fields_count;
-    bool is_reply;  /* In-Reply-To or References stand there (or a subject that begins with Re: and a thread header) */
-    bool is_bounce; /* a delivery-status report of a failure or delay */
+    bool
+        is_reply; /* In-Reply-To or References stand there (or a subject that begins with Re: and a thread header), and no report */
+    bool is_bounce;    /* a delivery-status report of a failure or delay */
     bool is_automatic; /* auto-submitted, an auto-reply, bulk, or a bounce */
-    const char
-        *reported_id; /* bounce: Message-ID of the message reported on, from its returned header; "" : not there */
+    const char *
+        reported_id; /* bounce: Message-ID of the message reported on, from its returned header, else what it answers; "" : neither */
     struct letter_report *reports;
     size_t reports_count;
 
