@@ -147,8 +147,9 @@ static int put_switches(void)
 /* A row of any table. Several may share an id: the same matter in other words. */
 struct row {
     const struct finding *finding;
-    const struct smtp_row *smtp;   /* or NULL */
-    const struct oauth_row *oauth; /* or NULL */
+    const struct smtp_row *smtp; /* or NULL, like the others */
+    const struct session_row *session;
+    const struct oauth_row *oauth;
 };
 
 static struct row rows[1024];
@@ -157,19 +158,25 @@ static size_t rows_count;
 static void gather_smtp(const struct smtp_row *table, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        rows[rows_count++] = (struct row){ &table[i].finding, &table[i], NULL };
+        rows[rows_count++] = (struct row){ .finding = &table[i].finding, .smtp = &table[i] };
+}
+
+static void gather_session(const struct session_row *table, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        rows[rows_count++] = (struct row){ .finding = &table[i].finding, .session = &table[i] };
 }
 
 static void gather_oauth(const struct oauth_row *table, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        rows[rows_count++] = (struct row){ &table[i].finding, NULL, &table[i] };
+        rows[rows_count++] = (struct row){ .finding = &table[i].finding, .oauth = &table[i] };
 }
 
 static void gather_plain(const struct finding *table, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        rows[rows_count++] = (struct row){ &table[i], NULL, NULL };
+        rows[rows_count++] = (struct row){ .finding = &table[i] };
 }
 
 static int compare_rows(const void *a, const void *b)
@@ -185,11 +192,14 @@ static void gather(void)
     gather_smtp(table_smtp_sign_in, table_smtp_sign_in_count);
     gather_smtp(table_smtp_message, table_smtp_message_count);
     gather_smtp(table_smtp_by_code, table_smtp_by_code_count);
+    gather_session(table_imap, table_imap_count);
+    gather_session(table_pop3, table_pop3_count);
     gather_oauth(table_oauth_user, table_oauth_user_count);
     gather_oauth(table_oauth_tenant, table_oauth_tenant_count);
     gather_oauth(table_oauth_app, table_oauth_app_count);
     gather_oauth(table_oauth_by_error, table_oauth_by_error_count);
     gather_plain(table_upstream, table_upstream_count);
+    gather_plain(table_upstream_in, table_upstream_in_count);
     gather_plain(table_local, table_local_count);
     gather_plain(table_handed_in, table_handed_in_count);
     assert(rows_count == finding_count());
@@ -217,6 +227,17 @@ static void put_smtp_sign(const struct smtp_pattern *p)
     fputs("\\(dq", stdout);
 }
 
+static void put_session_sign(const struct session_pattern *p)
+{
+    if (p->code)
+        printf("[%s]", p->code);
+    if (!p->says)
+        return;
+    printf("%s\\(dq", p->code ? " " : "");
+    put_text(p->says);
+    fputs("\\(dq", stdout);
+}
+
 static void put_signs(const struct row *row)
 {
     bool is_begun = false;
@@ -226,6 +247,13 @@ static void put_signs(const struct row *row)
             break;
         begin_sign(&is_begun);
         put_smtp_sign(p);
+    }
+    for (size_t i = 0; row->session && i < sizeof row->session->patterns / sizeof row->session->patterns[0]; i++) {
+        const struct session_pattern *p = &row->session->patterns[i];
+        if (!p->code && !p->says)
+            break;
+        begin_sign(&is_begun);
+        put_session_sign(p);
     }
     for (size_t i = 0; row->oauth && i < sizeof row->oauth->codes / sizeof row->oauth->codes[0]; i++) {
         if (!row->oauth->codes[i])

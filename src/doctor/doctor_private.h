@@ -48,6 +48,25 @@ struct smtp_row {
     struct finding finding;
 };
 
+/* IMAP and POP3: what was going on. LIMIT and the like mean one thing of a sign-in and another of a command. */
+enum session_when {
+    IN_CONNECT = 1, /* the greeting, STARTTLS, or nothing at all */
+    IN_AUTH = 2,
+    IN_COMMAND = 4,
+    IN_SIGN_IN = IN_CONNECT | IN_AUTH,
+};
+
+struct session_pattern {
+    const char *code; /* "UNAVAILABLE", "SYS/TEMP": of the bracket, without case; NULL: any */
+    const char *says; /* part of the stripped sentence, without case; NULL: any */
+    unsigned when;    /* set of enum session_when; 0: any */
+};
+
+struct session_row {
+    struct session_pattern patterns[6]; /* ended by an all-zero one, or full */
+    struct finding finding;
+};
+
 struct oauth_row {
     long codes[12];        /* AADSTS numbers, ended by 0; none: a row by `error` */
     const char *errors[6]; /* OAuth `error` values, NULL-ended */
@@ -56,10 +75,12 @@ struct oauth_row {
 
 extern const struct smtp_row table_smtp_sign_in[], table_smtp_message[], table_smtp_by_code[];
 extern const size_t table_smtp_sign_in_count, table_smtp_message_count, table_smtp_by_code_count;
+extern const struct session_row table_imap[], table_pop3[];
+extern const size_t table_imap_count, table_pop3_count;
 extern const struct oauth_row table_oauth_user[], table_oauth_tenant[], table_oauth_app[], table_oauth_by_error[];
 extern const size_t table_oauth_user_count, table_oauth_tenant_count, table_oauth_app_count, table_oauth_by_error_count;
-extern const struct finding table_upstream[], table_local[], table_handed_in[];
-extern const size_t table_upstream_count, table_local_count, table_handed_in_count;
+extern const struct finding table_upstream[], table_upstream_in[], table_local[], table_handed_in[];
+extern const size_t table_upstream_count, table_upstream_in_count, table_local_count, table_handed_in_count;
 
 /* Fills {placeholders} of one step; given. A fact that is unknown, or holds anything but plain address and name characters (it
  * may end up in an administrator's shell), leaves "<name>". */

@@ -33,6 +33,11 @@ struct finding {
 /* An SMTP refusal of the upstream. `when` is one of: connect, starttls, auth, mail, rcpt, data, body, idle. `enhanced` and `text` may be NULL.
  * Never NULL: unknown texts are judged by their code. */
 const struct finding *finding_of_smtp(const char *when, int code, const char *enhanced, const char *text);
+/* The same for IMAP (NO, BAD, BYE, a greeting that is no OK) and POP3 (-ERR). `when`: connect, starttls, auth, idle, or the command
+ * ("select"); `code`: the bracket's word ("UNAVAILABLE", "SYS/TEMP"). Any may be NULL. Never NULL. Where the server wishes for a
+ * pause (finding_backoff_s()) that counts, if it is longer than pause_s. */
+const struct finding *finding_of_imap(const char *when, const char *code, const char *text);
+const struct finding *finding_of_pop3(const char *when, const char *code, const char *text);
 /* A token endpoint's answer: OAuth `error` ("" or NULL: the body had none), first of `error_codes` (0: none), `suberror` ("" or
  * NULL none), HTTP status (0: no answer came). Never NULL. */
 const struct finding *finding_of_oauth(const char *error, long aadsts, const char *suberror, int http_status);

@@ -202,6 +202,113 @@ static const struct smtp_case code_cases[] = {
     { "mail", 530, "5.5.1", "Authentication Required", "smtp.auth.missing", HOLD },
 };
 
+struct session_case {
+    const char *when, *code, *text, *id;
+    enum fault_kind kind;
+};
+
+static const struct session_case imap_cases[] = {
+    { "auth", "", "AUTHENTICATE failed.", "imap.auth.refused", HOLD },
+    { "auth", "AUTHENTICATIONFAILED", "Authentication failed.", "imap.auth.refused", HOLD },
+    { "auth", "", "LOGIN failed.", "imap.auth.password", HOLD },
+    { "auth", "", "Basic authentication is disabled.", "imap.auth.basic-disabled", HOLD },
+    { "select", "", "User is authenticated but not connected.", "imap.not-connected", HOLD },
+    { "auth", "AUTHENTICATIONFAILED",
+      "AuthFailed:LogonDenied-BasicAuthBlocked-<UserType:OutlookCom> LogonFailed-BasicAuthBlocked",
+      "imap.auth.basic-blocked", HOLD },
+    { "idle", "", "Session invalidated - AccessTokenExpired", "imap.token-expired", RETRY },
+    { "fetch", "", "Session invalidated - AccessTokenExpired", "imap.token-expired", RETRY },
+    { "auth", "", "Command Error. 12", "imap.command-refused", RETRY },
+    { "list", "", "Command Argument Error. 12", "imap.argument-refused", RETRY },
+    { "select", "", "Command Argument Error. 11", "imap.argument-refused", RETRY },
+    { "select", "", "Command received in Invalid state.", "imap.state", RETRY },
+    { "auth", "", "Server Unavailable. 15", "imap.unavailable", RETRY },
+    { "idle", "", "Connection is closed. 13", "imap.closed-idle", RETRY },
+    { "fetch", "", "Connection closed. 14", "imap.closed-commands", RETRY },
+    { "fetch", "", "Request is throttled. Suggested Backoff Time: 92415 milliseconds", "imap.throttled", RETRY },
+    { "auth", "", "Request is throttled. Suggested Backoff Time: 92415 milliseconds", "imap.throttled", RETRY },
+    { "auth", "UNAVAILABLE", "Temporary authentication failure.", "imap.unavailable", RETRY },
+    /* Google. */
+    { "auth", "AUTHENTICATIONFAILED", "Invalid credentials (Failure)", "imap.auth.google-refused", HOLD },
+    { "auth", "ALERT", "Too many simultaneous connections. (Failure)", "imap.limit.connections", RETRY },
+    { "auth", "ALERT", "Your account is not enabled for IMAP use. (Failure)", "imap.auth.disabled", HOLD },
+    { "select", "NONEXISTENT", "Unknown Mailbox: Done (Failure)", "imap.folder-missing", HOLD },
+    /* Others. */
+    { "auth", "LIMIT", "not now", "imap.limit.connections", RETRY },
+    { "move", "LIMIT", "not now", "imap.limit", RETRY },
+    { "move", "trycreate", "Mailbox doesn't exist: Done", "imap.folder-missing", HOLD },
+    { "move", "OVERQUOTA", "Quota exceeded", "imap.full", RETRY },
+    { "store", "NOPERM", "Permission denied", "imap.forbidden", HOLD },
+    { "auth", "PRIVACYREQUIRED", "Plaintext authentication disallowed", "imap.tls.required", HOLD },
+    { "idle", "", "Disconnected for inactivity.", "imap.closed-idle", RETRY },
+    { "auth", "", "No.", "imap.auth.unknown", HOLD },
+    { "connect", "", "Not today.", "imap.closed", RETRY },
+    { "search", "", "Not today.", "imap.refused", RETRY },
+    { NULL, NULL, NULL, "imap.closed", RETRY },
+};
+
+static const struct session_case pop3_cases[] = {
+    { "auth", "", "Authentication failure: unknown user name or bad password.", "pop3.auth.refused", HOLD },
+    { "auth", "", "Logon failure: unknown user name or bad password.", "pop3.auth.password", HOLD },
+    { "auth", "", "Protocol error. Connection is closed. 10", "pop3.protocol-closed", HOLD },
+    { "auth", "", "Basic authentication is disabled", "pop3.auth.basic-disabled", HOLD },
+    { "auth", "", "Server Unavailable. 21", "pop3.unavailable", RETRY },
+    { "stat", "", "Command is not valid in this state.", "pop3.state", RETRY },
+    { "idle", "", "Connection is closed. 20", "pop3.closed", RETRY },
+    { "auth", "AUTH", "Authentication failed.", "pop3.auth.refused", HOLD },
+    { "auth", "SYS/TEMP", "Temporary authentication failure.", "pop3.unavailable", RETRY },
+    { "auth", "SYS/PERM", "Ask somebody.", "pop3.contact-admin", HOLD },
+    { "auth", "IN-USE", "Mailbox is locked by another session", "pop3.busy", RETRY },
+    { "retr", "", "Session invalidated - AccessTokenExpired", "pop3.token-expired", RETRY },
+    { "auth", "", "Request is throttled. Suggested Backoff Time: 1000 milliseconds", "pop3.throttled", RETRY },
+    { "stat", "", "User is authenticated but not connected.", "pop3.not-connected", HOLD },
+    /* Google. */
+    { "auth", "AUTH", "Invalid credentials.", "pop3.auth.google-refused", HOLD },
+    { "auth", "AUTH", "Username and password not accepted.", "pop3.auth.google-refused", HOLD },
+    { "auth", "SYS/PERM", "Your account is not enabled for POP access.", "pop3.auth.disabled", HOLD },
+    { "auth", "", "No.", "pop3.auth.unknown", HOLD },
+    { "connect", "", "No.", "pop3.closed", RETRY },
+    { "uidl", "", "No.", "pop3.refused", RETRY },
+    { NULL, NULL, NULL, "pop3.closed", RETRY },
+};
+
+static void check_session(const struct session_case *cases, size_t count,
+                          const struct finding *(*judge)(const char *when, const char *code, const char *text))
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct session_case *c = &cases[i];
+        const struct finding *f = judge(c->when, c->code, c->text);
+        if (strcmp(f->id, c->id) != 0 || f->kind != c->kind)
+            fail_msg("%s [%s] %s: found %s (%s), not %s", c->when, c->code, c->text, f->id, fault_kind_name(f->kind),
+                     c->id);
+    }
+}
+
+static void imap_rows_are_known(void **state)
+{
+    check_session(imap_cases, COUNT(imap_cases), finding_of_imap);
+    assert_true(finding_of_imap("auth", "", "AUTHENTICATE failed.")->renew_token);
+    assert_true(finding_of_imap("idle", "", "Session invalidated - AccessTokenExpired")->renew_token);
+    assert_false(finding_of_imap("select", "", "User is authenticated but not connected.")->renew_token);
+    assert_true(finding_of_imap("select", "", "User is authenticated but not connected.")->pause_s >= 60);
+    assert_true(finding_of_imap("auth", "", "Command Error. 12")->pause_s >= 60);
+}
+
+static void pop3_rows_are_known(void **state)
+{
+    check_session(pop3_cases, COUNT(pop3_cases), finding_of_pop3);
+    assert_true(finding_of_pop3("auth", "", "Authentication failure: unknown user name or bad password.")->renew_token);
+}
+
+/* An outcome of a sign-in or a session never loses mail: it is tried again, or waits for a person. */
+static void nothing_of_a_mailbox_is_given_up(void **state)
+{
+    for (size_t i = 0; i < table_imap_count; i++)
+        assert_true(table_imap[i].finding.kind == FAULT_RETRY || table_imap[i].finding.kind == FAULT_HOLD);
+    for (size_t i = 0; i < table_pop3_count; i++)
+        assert_true(table_pop3[i].finding.kind == FAULT_RETRY || table_pop3[i].finding.kind == FAULT_HOLD);
+}
+
 static void check_smtp(const struct smtp_case *cases, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -598,6 +705,9 @@ int main(void)
         cmocka_unit_test(smtp_sign_in_rows_are_known),
         cmocka_unit_test(smtp_message_rows_are_known),
         cmocka_unit_test(unknown_answers_are_judged_by_code),
+        cmocka_unit_test(imap_rows_are_known),
+        cmocka_unit_test(pop3_rows_are_known),
+        cmocka_unit_test(nothing_of_a_mailbox_is_given_up),
         cmocka_unit_test(nothing_said_before_mail_bounces_a_message),
         cmocka_unit_test(advice_travels_with_the_finding),
         cmocka_unit_test(null_parts_are_allowed),
