@@ -67,6 +67,7 @@ struct conf {
         uint64_t retry_first_s, retry_max_s; /* of a hand-over; default 30s, 30m; doubled with jitter between */
         uint32_t connections;                /* to one mailbox at one time; default 2 */
         uint32_t at_once;                    /* hand-overs to one webhook at one time; default 4 */
+        uint64_t history_s; /* what was seen of mail that came in is remembered at least so long; default 90d */
     } inbox;
     struct {
         uint64_t message_size;                /* default 150M; the provider's own limit also holds */

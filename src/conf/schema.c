@@ -79,6 +79,8 @@ const struct conf_row conf_rows[] = {
       "Most connections to one mailbox at one time, to watch its folders." },
     { "inbox.at-once", CONF_COUNT, AT(inbox.at_once), "1..64", "4", RELOADABLE,
       "Most messages handed over to one webhook at one time; other endpoints take one by one." },
+    { "inbox.history", CONF_DURATION, AT(inbox.history_s), "1d..3650d", "90d", RELOADABLE,
+      "Mail that came in is known again for at least this long after it was handed over." },
 
     { "limits.message-size", CONF_SIZE, AT(limits.message_size), "1K..2G", "150M", RELOADABLE,
       "Largest message taken from an app; the provider's own limit holds too." },

@@ -20,6 +20,7 @@ struct mail {
     struct route route;
     uint64_t size_limit;
     uint64_t size;                      /* octets from the client */
+    const char *message_id;             /* as it stands in the header; NULL: not read yet */
     struct mime_scan *scan;             /* NULL: the header is over and judged */
     struct mime_rewrite *rewrite;       /* NULL: nothing is changed */
     const struct smtp_verdict *refusal; /* awaits the end of the message */

@@ -182,6 +182,7 @@ static bool judge_header(struct session *s)
     struct fault why;
     const struct mime_header *h = mime_scan_end(m->scan);
     m->scan = NULL;
+    m->message_id = h->message_id;
     if (h->is_over || h->size > s->service->header_limit)
         return refuse_later(s, verdict(s, 554, "5.6.0", "The header of the message is too long"), "smtp.client.header");
     if (h->received > MIME_RECEIVED_LIMIT)
@@ -277,6 +278,7 @@ static void submit(struct session *s, const struct smtp_envelope *env)
                         .is_smtputf8 = env->is_smtputf8,
                         .ret = env->ret,
                         .envid = env->envid,
+                        .message_id = s->mail->message_id,
                         .size = s->body.size,
                         .recipients = recipients_of(s, env),
                         .recipients_count = env->recipients_count,

@@ -33,7 +33,8 @@ MSG_STRUCT(submit_recipient, MSG_SUBMIT_RECIPIENT);
     F(BOOL, is_smtputf8, 0) \
     F(U32, ret, 0) /* enum envelope_ret */ \
     F(TEXT, envid, 512) \
-    F(U64, size, 0) /* of the whole message */ \
+    F(TEXT, message_id, 1024) /* "" : the queue looks for itself */ \
+    F(U64, size, 0)           /* of the whole message */ \
     L(submit_recipient, recipients, EDGE_RECIPIENTS) \
     F(BYTES, body, EDGE_BODY_INLINE) /* the message, CRLF line ends, not dot-stuffed; empty when it is in fd */ \
     F(FD, fd, 0)                     /* an unnamed file in the spool directory (O_TMPFILE), positioned anywhere */

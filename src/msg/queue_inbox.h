@@ -15,7 +15,7 @@
 enum {
     INBOX_PLACE = 300, /* both ways: inbox > queue to keep, queue > inbox at recall */
     INBOX_ITEM,        /* both ways; queue > inbox also when a person retries or removes one */
-    INBOX_KNOWN,       /* queue > inbox at recall: UIDs and UIDLs that are finished */
+    INBOX_KNOWN,       /* queue > inbox at recall: UIDs (from the floor on) and UIDLs that are finished */
     INBOX_RECALLED,    /* queue > inbox: all was sent */
     INBOX_SAVED,       /* queue > inbox: the change with this tag is on disk, or could not be written */
     INBOX_LOOKUP_ASK,  /* inbox > queue: which of these fingerprints or Message-IDs did this endpoint have before? */
@@ -48,8 +48,9 @@ enum inbox_flag {
     F(TEXT, folder, 1024) \
     F(U32, protocol, 0)    /* OBJECT_IMAP or OBJECT_POP3 */ \
     F(U64, uidvalidity, 0) /* 0 with POP3 */ \
-    F(U64, floor, \
-      0) /* UIDs below this were looked at: each is finished, or stands as an item that is sent at recall */ \
+    /* UIDs below this were looked at: each is finished, or stands as an item that is sent at recall. With POP3: items with ids below
+     * this are finished, and their mail is no longer on the server. Only what lies below is ever forgotten. */ \
+    F(U64, floor, 0) \
     F(I64, began_ms, 0)    /* wall clock of the first look: mail from before is old */ \
     F(BOOL, is_removed, 0) /* forget the place and its items; the endpoint is gone */
 MSG_STRUCT(inbox_place, MSG_INBOX_PLACE);
@@ -86,7 +87,7 @@ MSG_STRUCT(inbox_place, MSG_INBOX_PLACE);
 MSG_STRUCT(inbox_item, MSG_INBOX_ITEM);
 
 #define INBOX_KNOWN_MAX 2000
-#define MSG_INBOX_KEY(F, L) F(U64, uid, 0) F(TEXT, uidl, 128)
+#define MSG_INBOX_KEY(F, L) F(U64, id, 0) F(U64, uid, 0) F(TEXT, uidl, 128) /* id: of the item */
 MSG_STRUCT(inbox_key, MSG_INBOX_KEY);
 
 #define MSG_INBOX_KNOWN(F, L) \

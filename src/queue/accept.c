@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "proto/mime/header.h"
 #include "queue/queue_private.h"
 
 /* Milliseconds above a counter of 20 bits: unique while the newest messages are remembered, in order of time. */
@@ -81,6 +82,31 @@ static bool is_sound(struct queue *q, const struct submit *m, struct fault *why)
     return true;
 }
 
+/* Edges have read the header anyway and say what stands there; local programs' mail is looked into here. */
+static const char *written_id(struct queue *q, const struct submit *m)
+{
+    enum { HEADER_SIZE = 32768 };
+    struct bytes head = m->body;
+    if (!text_is_empty(m->message_id))
+        return m->message_id;
+    if (m->fd >= 0) {
+        uint8_t *data = arena_alloc(q->batch, HEADER_SIZE);
+        ssize_t size = pread(m->fd, data, HEADER_SIZE, 0);
+        head = (struct bytes){ data, size > 0 ? (size_t)size : 0 };
+    }
+    struct mime_scan *scan = mime_scan_new(q->batch);
+    mime_scan_feed(scan, head);
+    return mime_scan_end(scan)->message_id;
+}
+
+/* What a reply will name: from bracket to bracket. */
+static const char *message_id_of(struct queue *q, const struct submit *m)
+{
+    const char *text = written_id(q, m), *begin = strchr(text, '<');
+    const char *end = begin ? strchr(begin, '>') : NULL;
+    return end ? arena_strndup(q->batch, begin, (size_t)(end + 1 - begin)) : "";
+}
+
 static bool keep(struct queue *q, struct accepted *a, const struct submit *m, int fd, struct fault *why)
 {
     int64_t now = queue_now(q);
@@ -92,6 +118,7 @@ static bool keep(struct queue *q, struct accepted *a, const struct submit *m, in
         .peer = m->peer,
         .session = m->session,
         .envid = m->envid,
+        .message_id = message_id_of(q, m),
         .ret = m->ret,
         .flags = (m->is_8bit ? STORE_8BIT : 0) | (m->is_smtputf8 ? STORE_SMTPUTF8 : 0),
         .size = m->size,

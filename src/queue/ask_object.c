@@ -47,8 +47,10 @@ static const void *look_up(const struct directory *d, enum object_kind kind, con
         return directory_registration(d, key);
     case OBJECT_MAILBOX:
         return directory_mailbox(d, key);
-    default:
+    case OBJECT_APP:
         return directory_app(d, key);
+    default:
+        return directory_endpoint(d, key);
     }
 }
 
@@ -120,6 +122,7 @@ static bool commit(struct queue *q, enum object_kind kind, const char *key, cons
     bool ok = store_begin(q->store, why) &&
               (json ? store_object_put(q->store, kind, key, json, why)
                     : store_object_remove(q->store, kind, key, why)) &&
+              (json || kind != OBJECT_ENDPOINT || store_place_remove(q->store, key, NULL, why)) &&
               store_commit(q->store, why);
     if (!ok)
         store_rollback(q->store);

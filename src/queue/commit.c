@@ -24,6 +24,7 @@ void batch_fail(struct queue *q, const struct fault *why)
         if (!a->why)
             batch_refuse(a, q, why);
     }
+    saves_fail(q, why);
     q->is_store_down = true;
     queue_set_closed(q, why->text);
     loop_timer_start(&q->commit_timer, QUEUE_STORE_RETRY_MS);
@@ -86,6 +87,7 @@ static void answer_all(struct queue *q)
     struct list *node;
     while ((node = list_pop(&q->accepted)))
         answer_one(q, LIST_OF(node, struct accepted, node));
+    saves_answer(q);
     arena_reset(q->batch);
 }
 
@@ -173,6 +175,7 @@ void commit_init(struct queue *q)
     q->batch = arena_new();
     list_init(&q->accepted);
     list_init(&q->outcomes);
+    list_init(&q->saves);
     loop_deferred_init(&q->commit, on_deferred, q);
     loop_timer_init(&q->commit_timer, q->loop, on_timer, q);
 }

@@ -44,6 +44,7 @@ static bool load(struct queue *q, struct fault *why)
     if (!store_sent_each(q->store, day_start, on_sent, q, why) || !store_open_each(q->store, on_open_message, q, why))
         return false;
     store_spool_tidy(q->store, QUEUE_SPOOL_GRACE_MS);
+    store_inbound_tidy(q->store, QUEUE_SPOOL_GRACE_MS);
     if (q->table.count)
         log_info("queue.loaded", LOG_UNSIGNED("queued", q->table.count));
     return true;

@@ -13,6 +13,7 @@
 #include "loop/loop.h"
 #include "msg/admin_msg.h"
 #include "msg/edge_queue.h"
+#include "msg/queue_inbox.h"
 #include "msg/queue_relay.h"
 #include "msg/queue_vault.h"
 #include "object/directory.h"
@@ -28,6 +29,8 @@ struct queue_host {
     void (*object_changed)(void *ctx, const struct directory_object *o);
     /* To every edge: accepting mail or not; also what queue_state() gives. The text is for clients and names no paths. */
     void (*state_changed)(void *ctx, const struct queue_state *state);
+    /* To the inbox: a person wants this item tried again, or gone. May be NULL. */
+    void (*item_changed)(void *ctx, const struct inbox_item *item);
 };
 
 /* Opens the store in conf->state, loads objects and the schedule. `conf`, `host` and `ctx` are lent for life. */

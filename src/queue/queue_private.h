@@ -9,10 +9,11 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "msg/queue_inbox.h"
 #include "queue/pace.h"
 #include "queue/queue.h"
 #include "queue/retry.h"
-#include "store/store.h"
+#include "store/inbound.h"
 
 enum {
     QUEUE_FLIGHTS = 256,                /* attempts at one time, over all mailboxes */
@@ -26,6 +27,7 @@ enum {
     QUEUE_SWEEP_MS = 60 * 1000,            /* lifetimes, delay notices, history */
     QUEUE_SWEEP_MESSAGES = 500,            /* of one sweep; the rest a second later */
     QUEUE_PRUNE = 200,                     /* finished messages forgotten per sweep */
+    QUEUE_INDEX = 5000,                    /* Message-IDs made findable per sweep */
     QUEUE_STORE_RETRY_MS = 1000,           /* after a commit that failed */
     QUEUE_UNREADABLE_MS = 15 * 60 * 1000,  /* a message whose body can't be read is looked at again */
     QUEUE_SPOOL_GRACE_MS = 10 * 60 * 1000, /* age of a file without an owner */
@@ -152,9 +154,11 @@ struct queue {
     uint64_t next_tag;
     bool is_relay_up;
 
-    struct arena *batch;  /* lives until the next commit is decided */
-    struct list accepted; /* struct accepted */
-    struct list outcomes; /* struct outcome */
+    struct arena *batch;     /* lives until the next commit is decided */
+    struct list accepted;    /* struct accepted */
+    struct list outcomes;    /* struct outcome */
+    struct list saves;       /* of inbound.c */
+    uint64_t inbound_cursor; /* where forgetting goes on */
     struct loop_deferred commit;
     struct loop_timer commit_timer, idle, sweep;
     int64_t hardened_ms; /* of the last commit that waited for the disk */
@@ -252,6 +256,12 @@ void batch_soon(struct queue *q);
 void commit_init(struct queue *q);
 void commit_fini(struct queue *q);
 bool queue_commit(struct queue *q); /* now; false: it failed and outcomes stay pending */
+
+/* inbound.c: the inbox role's changes that wait for the commit */
+void saves_fail(struct queue *q, const struct fault *why);
+void saves_answer(struct queue *q);
+/* recall.c */
+struct inbox_item inbox_item_of(const struct store_item *i); /* texts lent; no descriptor */
 
 /* drain.c: going down in good order */
 void drain_init(struct queue *q);

@@ -1,4 +1,4 @@
-/* Once a minute: lifetimes that ended, delay notices that are due, history to forget, files without an owner. */
+/* Once a minute: lifetimes that ended, delay notices that are due, history to forget, Message-IDs to make findable. */
 #include <stdio.h>
 
 #include "base/log.h"
@@ -95,10 +95,14 @@ static bool prune(struct queue *q, bool *is_more, struct fault *why)
     size_t removed = 0;
     int64_t now = queue_now(q), day = 86400000;
     int64_t history = now - 1000 * (int64_t)q->conf->queue.history_s;
+    bool is_more_inbound = false, is_more_ids = false;
+    int64_t seen = now - 1000 * (int64_t)q->conf->inbox.history_s;
     bool ok = store_begin(q->store, why) && store_history_prune(q->store, history, QUEUE_PRUNE, &removed, why) &&
               store_sent_prune(q->store, (now - 2 * day) / QUEUE_DAY_SLOT_MS, why) &&
-              store_drop_prune(q->store, now - 7 * day, why) && save_totals(q, why) && store_commit(q->store, why);
-    *is_more = removed == QUEUE_PRUNE;
+              store_drop_prune(q->store, now - 7 * day, why) && save_totals(q, why) &&
+              store_inbound_prune(q->store, now, seen, QUEUE_PRUNE, &q->inbound_cursor, &is_more_inbound, why) &&
+              store_message_index(q->store, QUEUE_INDEX, &is_more_ids, why) && store_commit(q->store, why);
+    *is_more = removed == QUEUE_PRUNE || is_more_inbound || is_more_ids;
     return ok;
 }
 

@@ -2,18 +2,18 @@
  * everybody is told of objects. What to do with all that is queue/'s matter. */
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "msg/edge_queue.h"
-#include "msg/queue_inbox.h"
 #include "msg/queue_relay.h"
 #include "msg/queue_vault.h"
-#include "queue/queue.h"
+#include "queue/inbound.h"
 #include "role/role.h"
 
 struct queue_role {
     struct role *role;
     struct queue *queue;
     struct list peers;
-    struct channel *relay;
+    struct channel *relay, *inbox;
     bool is_stopping;
 };
 
@@ -55,11 +55,19 @@ static void host_state_changed(void *ctx, const struct queue_state *state)
     }
 }
 
+static void host_item_changed(void *ctx, const struct inbox_item *item)
+{
+    struct queue_role *self = ctx;
+    if (self->inbox)
+        channel_send(self->inbox, INBOX_ITEM, item);
+}
+
 static const struct queue_host host = {
     .attempt = host_attempt,
     .relay_pending = host_relay_pending,
     .object_changed = host_object_changed,
     .state_changed = host_state_changed,
+    .item_changed = host_item_changed,
 };
 
 /* --- what peers say --- */
@@ -120,6 +128,39 @@ static void heard_mailbox_state(void *ctx, const void *message)
     queue_mailbox_state(p->self->queue, message);
 }
 
+static void on_saved(void *ctx, const struct inbox_saved *m)
+{
+    struct peer *p = ctx;
+    channel_send(p->channel, INBOX_SAVED, m);
+}
+
+static void heard_place(void *ctx, const void *message)
+{
+    struct peer *p = ctx;
+    queue_inbox_place(p->self->queue, message, on_saved, p);
+}
+
+static void heard_item(void *ctx, const void *message)
+{
+    struct peer *p = ctx;
+    queue_inbox_item(p->self->queue, message, on_saved, p);
+}
+
+static void heard_lookup(void *ctx, const void *message)
+{
+    struct peer *p = ctx;
+    uint8_t known[INBOX_LOOKUP_MAX];
+    struct inbox_lookup_answer answer;
+    queue_inbox_lookup(p->self->queue, message, known, &answer);
+    channel_send(p->channel, INBOX_LOOKUP_ANSWER, &answer);
+}
+
+static void heard_bounced(void *ctx, const void *message)
+{
+    struct peer *p = ctx;
+    queue_inbox_bounced(p->self->queue, message);
+}
+
 static const struct channel_row edge_rows[] = {
     CHANNEL_ROW(EDGE_SUBMIT, submit, heard_submit),
     CHANNEL_ROW(EDGE_SUBMIT_DONE, submit_done, NULL),
@@ -148,14 +189,14 @@ static const struct channel_row vault_rows[] = {
 };
 
 static const struct channel_row inbox_rows[] = {
-    CHANNEL_ROW(INBOX_PLACE, inbox_place, channel_ignore),
-    CHANNEL_ROW(INBOX_ITEM, inbox_item, channel_ignore),
+    CHANNEL_ROW(INBOX_PLACE, inbox_place, heard_place),
+    CHANNEL_ROW(INBOX_ITEM, inbox_item, heard_item),
     CHANNEL_ROW(INBOX_KNOWN, inbox_known, NULL),
     CHANNEL_ROW(INBOX_RECALLED, inbox_recalled, NULL),
     CHANNEL_ROW(INBOX_SAVED, inbox_saved, NULL),
-    CHANNEL_ROW(INBOX_LOOKUP_ASK, inbox_lookup_ask, channel_ignore),
+    CHANNEL_ROW(INBOX_LOOKUP_ASK, inbox_lookup_ask, heard_lookup),
     CHANNEL_ROW(INBOX_LOOKUP_ANSWER, inbox_lookup_answer, NULL),
-    CHANNEL_ROW(INBOX_BOUNCED, inbox_bounced, channel_ignore),
+    CHANNEL_ROW(INBOX_BOUNCED, inbox_bounced, heard_bounced),
     DIRECTORY_ROWS(NULL, NULL),
     { 0 },
 };
@@ -198,6 +239,35 @@ static void greet(struct peer *p)
     }
 }
 
+static void tell_place(void *ctx, const struct inbox_place *m)
+{
+    channel_send(((struct peer *)ctx)->channel, INBOX_PLACE, m);
+}
+
+static void tell_item(void *ctx, const struct inbox_item *m)
+{
+    channel_send(((struct peer *)ctx)->channel, INBOX_ITEM, m);
+}
+
+static void tell_known(void *ctx, const struct inbox_known *m)
+{
+    channel_send(((struct peer *)ctx)->channel, INBOX_KNOWN, m);
+}
+
+static void tell_recalled(void *ctx, const struct inbox_recalled *m)
+{
+    channel_send(((struct peer *)ctx)->channel, INBOX_RECALLED, m);
+}
+
+/* Without its memory the inbox touches no mailbox, which is right: a store that can't be read will not take its answers either. */
+static void greet_inbox(struct peer *p)
+{
+    static const struct queue_recall recall = { tell_place, tell_item, tell_known, tell_recalled };
+    struct fault why = { 0 };
+    if (!queue_inbox_recall(p->self->queue, &recall, p, &why))
+        log_error("inbound.unreadable", LOG_FAULT(&why));
+}
+
 static void *peer_up(void *ctx, enum role_kind kind, unsigned index, struct channel *c)
 {
     struct queue_role *self = ctx;
@@ -207,6 +277,10 @@ static void *peer_up(void *ctx, enum role_kind kind, unsigned index, struct chan
     p->channel = c;
     list_append(&self->peers, &p->node);
     greet(p);
+    if (kind == ROLE_INBOX) {
+        self->inbox = c;
+        greet_inbox(p);
+    }
     if (kind == ROLE_RELAY) {
         self->relay = c;
         if (!self->is_stopping)
@@ -221,6 +295,9 @@ static void peer_down(void *ctx, enum role_kind kind, unsigned index, void *peer
     struct peer *p = peer_ctx;
     list_remove(&p->node);
     queue_forget(self->queue, p);
+    queue_inbox_forget(self->queue, p);
+    if (kind == ROLE_INBOX)
+        self->inbox = NULL;
     if (kind == ROLE_RELAY) {
         self->relay = NULL;
         queue_relay_down(self->queue);

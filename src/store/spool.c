@@ -37,9 +37,9 @@ void spool_fini(struct spool *p)
     free(p->gone);
 }
 
-bool spool_open(struct spool *p, const char *state, struct fault *why)
+bool spool_open(struct spool *p, const char *state, const char *name, struct fault *why)
 {
-    p->path = mem_printf("%s/spool", state);
+    p->path = mem_printf("%s/%s", state, name);
     if (mkdir(p->path, 0700) != 0 && errno != EEXIST)
         return fault_errno(why, FAULT_LOCAL, errno, "the spool directory %s cannot be made", p->path);
     p->directory = open(p->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);

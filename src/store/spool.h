@@ -23,7 +23,7 @@ struct spool {
 
 void spool_init(struct spool *p);
 void spool_fini(struct spool *p);
-bool spool_open(struct spool *p, const char *state, struct fault *why); /* makes {state}/spool */
+bool spool_open(struct spool *p, const char *state, const char *name, struct fault *why); /* makes {state}/{name} */
 
 /* Gives the file (taken) its name; copies it where it cannot be linked. */
 bool spool_add(struct spool *p, uint64_t id, int fd, uint64_t size, struct fault *why);

@@ -24,6 +24,7 @@ static void read_message(sqlite3_stmt *q, struct store_message *m)
         .peer = sqlite_text(q, 13),
         .session = sqlite_text(q, 14),
         .envid = sqlite_text(q, 15),
+        .message_id = sqlite_text(q, 16),
     };
 }
 
@@ -35,7 +36,8 @@ bool store_message_get(struct store *s, uint64_t id, struct arena *arena, struct
     enum sqlite_row row = sqlite_next(s, q, why);
     if (row == SQLITE_ROW_THERE) {
         read_message(q, out);
-        const char **texts[] = { &out->mailbox, &out->app, &out->sender, &out->peer, &out->session, &out->envid };
+        const char **texts[] = { &out->mailbox, &out->app,   &out->sender,    &out->peer,
+                                 &out->session, &out->envid, &out->message_id };
         for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
             *texts[i] = arena_strdup(arena, *texts[i]);
     }
@@ -154,7 +156,7 @@ struct needles {
     char mailbox[1024], sender[1024], recipient[1024];
 };
 
-static void lower(const char *text, char *out, size_t size)
+void sqlite_lower(const char *text, char *out, size_t size)
 {
     size_t i = 0;
     for (; text && text[i] && i + 1 < size; i++)
@@ -167,7 +169,7 @@ static bool holds(const char *text, const char *needle)
     char lowered[1024];
     if (!*needle)
         return true;
-    lower(text, lowered, sizeof lowered);
+    sqlite_lower(text, lowered, sizeof lowered);
     return strstr(lowered, needle) != NULL;
 }
 
@@ -190,9 +192,9 @@ bool store_message_each(struct store *s, const struct store_filter *filter, stor
                         uint64_t *stopped_at, struct fault *why)
 {
     struct needles n;
-    lower(filter->mailbox, n.mailbox, sizeof n.mailbox);
-    lower(filter->sender, n.sender, sizeof n.sender);
-    lower(filter->recipient, n.recipient, sizeof n.recipient);
+    sqlite_lower(filter->mailbox, n.mailbox, sizeof n.mailbox);
+    sqlite_lower(filter->sender, n.sender, sizeof n.sender);
+    sqlite_lower(filter->recipient, n.recipient, sizeof n.recipient);
     int64_t before = filter->before ? (int64_t)filter->before : INT64_MAX;
     int64_t oldest = filter->since > 0 && filter->since < INT64_MAX >> 20 ? filter->since << 20 : 0;
     sqlite3_stmt *q = sqlite_query(s, filter->only_open ? SQL_MESSAGE_LIST_OPEN : SQL_MESSAGE_LIST,
@@ -217,7 +219,7 @@ bool store_message_each(struct store *s, const struct store_filter *filter, stor
 bool store_history_prune(struct store *s, int64_t before, size_t max, size_t *removed, struct fault *why)
 {
     enum { MOST = 1000 };
-    int64_t ids[MOST];
+    int64_t ids[MOST], hashes[MOST];
     *removed = 0;
     sqlite3_stmt *q = sqlite_query(
         s, SQL_MESSAGE_OLD,
@@ -226,13 +228,16 @@ bool store_history_prune(struct store *s, int64_t before, size_t max, size_t *re
         return false;
     size_t count = 0;
     enum sqlite_row row;
-    while ((row = sqlite_next(s, q, why)) == SQLITE_ROW_THERE && count < MOST)
+    while ((row = sqlite_next(s, q, why)) == SQLITE_ROW_THERE && count < MOST) {
+        hashes[count] = sqlite_message_hash(sqlite_text(q, 1));
         ids[count++] = sqlite3_column_int64(q, 0);
+    }
     sqlite_end(q);
     if (row == SQLITE_ROW_FAULT)
         return false;
     for (size_t i = 0; i < count; i++)
-        if (!sqlite_write(s, SQL_MESSAGE_REMOVE, VALUES(NUMBER(ids[i])), why))
+        if (!sqlite_write(s, SQL_MESSAGE_ID_REMOVE, VALUES(NUMBER(hashes[i]), NUMBER(ids[i])), why) ||
+            !sqlite_write(s, SQL_MESSAGE_REMOVE, VALUES(NUMBER(ids[i])), why))
             return false;
     *removed = count;
     return true;

@@ -38,7 +38,7 @@ static bool add_row(struct store *s, const struct store_message *m, uint32_t fla
                         VALUES(NUMBER(m->id), NUMBER(mailbox), NUMBER(m->state), NUMBER(flags), NUMBER(m->accepted),
                                NUMBER(m->expires), NUMBER(m->next_attempt), NUMBER(m->finished), NUMBER(m->attempts),
                                NUMBER(m->size), NUMBER(m->ret), TEXT(m->app), TEXT(m->sender), TEXT(m->peer),
-                               TEXT(m->session), TEXT(m->envid)),
+                               TEXT(m->session), TEXT(m->envid), TEXT(m->message_id)),
                         why);
 }
 
@@ -54,8 +54,7 @@ static bool add_recipients(struct store *s, uint64_t id, const struct store_reci
     return true;
 }
 
-/* A small body that came as a descriptor. */
-static bool read_small(int fd, uint64_t size, uint8_t *out, struct fault *why)
+bool sqlite_read_small(int fd, uint64_t size, uint8_t *out, struct fault *why)
 {
     struct stat st;
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == size &&
@@ -83,7 +82,7 @@ bool store_message_add(struct store *s, const struct store_message *m, const str
         return spool_add(&s->spool, m->id, fd, m->size, why) &&
                add_rows(s, m, flags | STORE_SPOOLED, r, count, body, why);
     uint8_t *data = mem_alloc(m->size);
-    bool ok = read_small(fd, m->size, data, why);
+    bool ok = sqlite_read_small(fd, m->size, data, why);
     close(fd);
     ok = ok && add_rows(s, m, flags, r, count, (struct bytes){ data, m->size }, why);
     free(data);

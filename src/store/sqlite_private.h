@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include "base/map.h"
+#include "store/inbound.h"
 #include "store/spool.h"
 #include "store/store.h"
 
@@ -48,6 +49,41 @@ enum sqlite_sql {
     SQL_DROP_FIND,
     SQL_DROP_ADD,
     SQL_DROP_PRUNE,
+    SQL_PLACE_FIND,
+    SQL_PLACE_ADD,
+    SQL_PLACE_PUT,
+    SQL_PLACE_LEAVE,
+    SQL_PLACE_LEAVE_ALL,
+    SQL_PLACE_EACH,
+    SQL_PLACE_GONE,
+    SQL_PLACE_REMOVE,
+    SQL_ITEM_BODY_KIND,
+    SQL_ITEM_PUT,
+    SQL_ITEM_GET,
+    SQL_ITEM_LAST,
+    SQL_ITEM_OPEN,
+    SQL_ITEM_KNOWN,
+    SQL_ITEM_SEEN,
+    SQL_ITEM_SEEN_BY_ID,
+    SQL_ITEM_LIST,
+    SQL_ITEM_LIST_OPEN,
+    SQL_ITEM_LIST_KEPT,
+    SQL_ITEM_COUNT,
+    SQL_ITEM_OF_PLACE,
+    SQL_ITEM_WALK,
+    SQL_ITEM_REMOVE,
+    SQL_ITEM_BODY_NONE,
+    SQL_ITEM_BODY_ADD,
+    SQL_ITEM_BODY_GET,
+    SQL_ITEM_BODY_REMOVE,
+    SQL_MESSAGE_ID_NEW,
+    SQL_MESSAGE_ID_ADD,
+    SQL_MESSAGE_ID_FIND,
+    SQL_MESSAGE_ID_TAIL,
+    SQL_MESSAGE_ID_REMOVE,
+    SQL_BOUNCE_PUT,
+    SQL_BOUNCE_COUNT,
+    SQL_BOUNCE_LIST,
     SQL_COUNT,
 };
 extern const char *const sqlite_sql[SQL_COUNT];
@@ -61,7 +97,7 @@ extern const struct sqlite_migration sqlite_migrations[]; /* ends at 0; made fro
 struct store {
     sqlite3 *db;
     char *path;
-    struct spool spool;
+    struct spool spool, inbound;         /* bodies: of our own mail, and of mail that came in */
     sqlite3_stmt *statements[SQL_COUNT]; /* prepared at first use, kept */
     struct map *mailboxes;               /* address to number, as (void *)(intptr_t) */
     bool is_writing;
@@ -102,5 +138,15 @@ bool sqlite_recognise(struct store *s, struct fault *why);
 bool sqlite_migrate(struct store *s, struct fault *why);
 /* The small number that stands for a mailbox's address; made at first use. */
 bool sqlite_mailbox(struct store *s, const char *address, int64_t *number, struct fault *why);
+/* What a Message-ID is looked up by. */
+int64_t sqlite_message_hash(const char *message_id);
+/* Reads a file of that size that is small enough for the database. */
+bool sqlite_read_small(int fd, uint64_t size, uint8_t *out, struct fault *why);
+/* Columns as in ITEM_COLUMNS; texts are the statement's. */
+void sqlite_item_read(sqlite3_stmt *q, struct store_item *i);
+/* Lets go of a body of that kind; the item's row is the caller's matter. */
+bool sqlite_item_drop_body(struct store *s, uint64_t id, int64_t body, struct fault *why);
+/* Lower case, cut to `size`. */
+void sqlite_lower(const char *text, char *out, size_t size);
 
 #endif

@@ -6,7 +6,8 @@
  * Times are milliseconds since 1970 UTC. Faults are FAULT_LOCAL with id "store.full", "store.io", "store.corrupt",
  * "store.busy", "store.newer", "store.foreign" or "store.permission"; nothing is ever deleted to get around one.
  *
- * Bodies of up to STORE_BODY_INLINE bytes stay in the database, larger ones are files {state}/spool/<id>. */
+ * Bodies of up to STORE_BODY_INLINE bytes stay in the database, larger ones are files {state}/spool/<id>. Mail that came in is the
+ * matter of store/inbound.h. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -70,6 +71,7 @@ struct store_message {
     uint32_t ret, flags;
     uint64_t size;
     int64_t accepted, expires, next_attempt;
+    const char *message_id; /* with its angle brackets; "" : unknown */
     enum store_state state;
     int64_t finished; /* 0: open */
     uint32_t attempts;

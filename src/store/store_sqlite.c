@@ -70,8 +70,10 @@ struct store *store_open(const char *state, struct fault *why)
     s->path = mem_printf("%s/postern.db", state);
     s->mailboxes = map_new();
     spool_init(&s->spool);
+    spool_init(&s->inbound);
     if (make_file(s->path, why) && connect_file(s, why) && sqlite_recognise(s, why) && set_durable(s, why) &&
-        sqlite_migrate(s, why) && spool_open(&s->spool, state, why))
+        sqlite_migrate(s, why) && spool_open(&s->spool, state, "spool", why) &&
+        spool_open(&s->inbound, state, "inbound", why))
         return s;
     store_close(s);
     return NULL;
@@ -86,6 +88,7 @@ void store_close(struct store *s)
         sqlite3_finalize(s->statements[i]);
     sqlite3_close(s->db);
     spool_fini(&s->spool);
+    spool_fini(&s->inbound);
     map_free(s->mailboxes);
     free(s->path);
     free(s);
@@ -256,18 +259,25 @@ bool store_begin_soft(struct store *s, struct fault *why)
     return begin(s, true, why);
 }
 
+static void unlink_bodies(struct store *s)
+{
+    spool_unlink(&s->spool);
+    spool_unlink(&s->inbound);
+}
+
 bool store_commit(struct store *s, struct fault *why)
 {
     if (!s->is_writing)
         return true;
-    if (!spool_sync(&s->spool, why) || !sqlite_write(s, SQL_COMMIT, NO_VALUES, why)) {
+    if (!spool_sync(&s->spool, why) || !spool_sync(&s->inbound, why) || !sqlite_write(s, SQL_COMMIT, NO_VALUES, why)) {
         store_rollback(s);
         return false;
     }
     s->is_writing = false;
     spool_keep(&s->spool);
+    spool_keep(&s->inbound);
     if (!s->is_soft)
-        spool_unlink(&s->spool);
+        unlink_bodies(s);
     return true;
 }
 
@@ -280,6 +290,7 @@ void store_rollback(struct store *s)
     if (!sqlite3_get_autocommit(s->db) && !sqlite_write(s, SQL_ROLLBACK, NO_VALUES, NULL))
         log_error("store.rollback", LOG_TEXT("text", sqlite3_errmsg(s->db)));
     spool_undo(&s->spool);
+    spool_undo(&s->inbound);
     map_clear(s->mailboxes); /* a number that was made in this transaction is gone */
 }
 
@@ -291,7 +302,7 @@ void store_checkpoint(struct store *s, bool is_idle)
     if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &moved) == SQLITE_OK &&
         moved == pages) {
         s->wal_pages = 0;
-        spool_unlink(&s->spool);
+        unlink_bodies(s);
     }
 }
 
