@@ -116,7 +116,9 @@ static void put_objects(struct bench *b, const char *limits)
     char json[2048];
     snprintf(json, sizeof json,
              "{\"kind\":\"provider\",\"key\":\"plain\",\"is_new\":true,\"object\":{\"name\":\"plain\","
-             "\"smtp\":{\"host\":\"localhost\",\"port\":2525,\"tls\":\"none\",\"sasl\":\"plain\"},\"limits\":%s}}",
+             "\"smtp\":{\"host\":\"localhost\",\"port\":2525,\"tls\":\"none\",\"sasl\":\"plain\"},\"imap\":{\"host\":"
+             "\"localhost\","
+             "\"tls\":\"none\",\"sasl\":\"plain\"},\"limits\":%s}}",
              limits ? limits : "{\"connections\":50}");
     bench_ask(b, "object.put", json);
     assert_int_equal(b->status, 201);
@@ -148,6 +150,7 @@ struct bench *bench_new(const char *limits)
     b->conf.queue.retry_first_s = 60;
     b->conf.queue.retry_max_s = 3600;
     b->conf.queue.history_s = 7 * 86400;
+    b->conf.inbox.history_s = 90 * 86400;
     b->conf.limits.message_size = 150 << 20;
     b->conf.sendmail.mailbox = "";
     b->conf.sendmail.drop = mem_printf("%s/drop", b->dir);
