@@ -1,4 +1,5 @@
-/* tests/bench/load.h - the load generator: `source` says mail to a server, `sink` takes it at the other end, `floor` asks the disk.
+/* tests/bench/load.h - the load generator: `source` says mail to a server, `sink` takes it at the other end, `reader` fetches it,
+ * `floor` asks the disk.
  *
  * One thread and one epoll each, lines parsed where they lie, replies gathered: some ten microseconds a message, so that what is
  * measured is the server. Source and sink note when each message was accepted and delivered in one shared file. */
@@ -29,5 +30,6 @@ int number_of(const char *text, int least, int most); /* a command line's number
 int source_main(int argc, char **argv);
 int sink_main(int argc, char **argv);
 int floor_main(int argc, char **argv);
+int reader_main(int argc, char **argv);
 
 #endif

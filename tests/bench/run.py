@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""Measures Postern beside Debian's Postfix as a queueing relay: same load, same next hop, same disk, both durable.
+"""Measures Postern beside Debian's Postfix as a queueing relay: same load, same next hop, same disk, both durable; and then as a bridge,
+beside Debian's Dovecot and nginx as mail proxies (bridge.py).
 
-Every figure is of this machine and this run; the closing lines are what Postern does beside Postfix (2.0: twice as much, or half the
-processor time). `--quick` measures less and stays under two minutes."""
+Every figure is of this machine and this run; the closing lines are what Postern does beside Postfix and, for the bridge with a plain
+client, beside Dovecot (2.0: twice as much, or half the processor time). `--quick` measures less."""
 import argparse
 import json
 import mmap
@@ -14,6 +15,7 @@ import subprocess
 import tempfile
 import time
 
+import bridge
 from servers import Postern, Postfix, until
 
 STAMPS_MAX = 4000000
@@ -142,8 +144,7 @@ def table(postern, postfix, runs, held, floor):
 
 def closing_lines(postern, postfix):
     many, one = (50, SMALL), (1, SMALL)
-    print()
-    print(f"accept one ratio {postern[one].accepted_per_s / postfix[one].accepted_per_s:.1f}")
+    print(f"\naccept one ratio {postern[one].accepted_per_s / postfix[one].accepted_per_s:.1f}")
     print(f"rest MB {postern['rest']:.1f}")
     print(f"accept ratio {postern[many].accepted_per_s / postfix[many].accepted_per_s:.1f}")
     print(f"deliver ratio {postern[many].delivered_per_s / postfix[many].delivered_per_s:.1f}")
@@ -163,38 +164,50 @@ def measure_one(kind, load, folder, runs, ms, held):
         server.stop()
 
 
-def main():
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--quick", action="store_true", help="fewer and shorter runs; under two minutes")
-    arguments.add_argument("--only", choices=["postern", "postfix"], help="measure one of them, without ratios")
-    chosen = arguments.parse_args()
-    if os.geteuid() != 0 and chosen.only != "postern":
-        raise SystemExit("bench: Postfix starts only as root; run this as root, or with --only postern")
-    quick = chosen.quick
+def mail_out(folder, quick, only):
+    """Returns what prints the closing lines."""
     runs = [(n, SMALL) for n in ((1, 50) if quick else (1, 10, 50, 200))]
     runs += [] if quick else [(n, LARGE) for n in (1, 10, 50, 200)]
     ms, held = (4000, 1000) if quick else (8000, 1000)
-
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="pst-bench-", dir="/var/tmp"))  # a disk, where /tmp may be memory
-    folder.chmod(0o755)
     load = Load(folder)
     try:
         floor = load.floor(1000)
         print(f"{os.cpu_count()} processors; {folder} makes 4 KB durable {floor:,.0f} times a second", flush=True)
         found = {kind: measure_one(kind, load, folder, runs, ms, held)
-                 for kind in (Postern, Postfix) if chosen.only in (None, kind.name.lower())}
-        for name, seconds in found.get(Postern, {}).get("roles", {}).items():
-            print(f"  Postern's {name}: {seconds:.1f} CPU seconds", flush=True)
-        if len(found) == 2:
-            table(found[Postern], found[Postfix], runs, held, floor)
-            closing_lines(found[Postern], found[Postfix])
-        else:
-            for run in runs:
-                r = next(iter(found.values()))[run]
-                print(f"{run[0]:4} sessions x {run[1] >> 10:3} KB: accepted {r.accepted_per_s:,.0f}/s, delivered {r.delivered_per_s:,.0f}/s, "
-                      f"{r.cpu_per_1000:.3f} CPU s per 1,000, {r.answer_ms:.2f} ms to the 250")
+                 for kind in (Postern, Postfix) if only in (None, kind.__name__.lower())}
     finally:
         load.close()
+    for name, seconds in found.get(Postern, {}).get("roles", {}).items():
+        print(f"  Postern's {name}: {seconds:.1f} CPU seconds", flush=True)
+    if len(found) == 2:
+        table(found[Postern], found[Postfix], runs, held, floor)
+        return lambda: closing_lines(found[Postern], found[Postfix])
+    for run in runs:
+        r = next(iter(found.values()))[run]
+        print(f"{run[0]:4} sessions x {run[1] >> 10:3} KB: accepted {r.accepted_per_s:,.0f}/s, delivered {r.delivered_per_s:,.0f}/s, "
+              f"{r.cpu_per_1000:.3f} CPU s per 1,000, {r.answer_ms:.2f} ms to the 250")
+    return lambda: None
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--quick", action="store_true", help="fewer and shorter runs")
+    arguments.add_argument("--only", choices=["postern", "postfix", "bridge", "proxies"],
+                           help="measure mail out by one of the two, without ratios; or mail in alone; or mail in without Postern")
+    chosen = arguments.parse_args()
+    if os.geteuid() != 0 and chosen.only != "postern":
+        raise SystemExit("bench: Postfix and Dovecot start only as root; run this as root, or with --only postern")
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="pst-bench-", dir="/var/tmp"))  # a disk, where /tmp may be memory
+    folder.chmod(0o755)
+    closing = []
+    try:
+        if chosen.only not in ("bridge", "proxies"):
+            closing.append(mail_out(folder, chosen.quick, chosen.only))
+        if chosen.only in (None, "bridge", "proxies"):
+            closing.append(bridge.run(folder, chosen.quick, chosen.only != "proxies"))
+        for lines in closing:
+            lines()
+    finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -82,58 +82,54 @@ class Server:
         return total / 1024
 
 
-class Postern(Server):
+class Gateway(Server):
+    """`postern serve` in a folder of its own."""
     name = "Postern"
 
-    def __init__(self, folder, sink_port):
-        self.bin = os.environ.get("POSTERN_BIN", "build-bench/postern")
-        self.dir = folder / "postern"
-        self.dir.mkdir()
-        self.port = free_port()
-        self.config = self.dir / "postern.yaml"
-        self.config.write_text(f"""\
-state: {self.dir}/state
-user: {pwd.getpwuid(os.getuid()).pw_name}
+    CONFIG = """\
+state: {dir}/state
+user: {user}
 hostname: gateway.bench.example
 listeners:
-  - {{ protocol: smtp, address: "127.0.0.1:{self.port}", tls: none }}
-limits: {{ sessions: 4000, sessions-per-host: 4000 }}
-""")
-        provider = self.dir / "provider.yaml"
-        provider.write_text(f"""\
-name: bench
-smtp: {{ host: 127.0.0.1, port: {sink_port}, tls: none, sasl: none }}
-limits: {{ connections: {CONNECTIONS}, messages-per-minute: 0, recipients-per-day: 0, recipients-per-message: 0, size-mb: 0 }}
-""")
-        self.log = open(self.dir / "log", "wb")
+{listeners}
+limits: {limits}
+"""
+
+    def __init__(self, folder, listeners, limits):
+        self.bin = os.environ.get("POSTERN_BIN", "build-bench/postern")
+        self.dir = folder
+        self.dir.mkdir()
+        self.config = self.dir / "postern.yaml"
+        self.config.write_text(self.CONFIG.format(dir=self.dir, user=pwd.getpwuid(os.getuid()).pw_name, listeners=listeners, limits=limits))
+        self.start()
+
+    def start(self):
+        self.log = open(self.dir / "log", "ab")
         self.process = subprocess.Popen([self.bin, "serve", "-c", self.config], stdin=subprocess.DEVNULL, stdout=self.log,
                                         stderr=subprocess.STDOUT)
         self.pid = self.process.pid
         until(self._answers, f"Postern answers; see {self.dir}/log", 30)
-        self._cli("provider", "add", provider)
-        self._cli("mailbox", "add", SENDER, "--provider", "bench", "--grant", "none")
-        self._cli("app", "add", "bench", "--mailbox", SENDER, "--from", "127.0.0.0/8", "--no-password")
-        until(lambda: can_connect(self.port), "Postern's port")
 
-    def _run(self, *args):
-        return subprocess.run([self.bin, *args, "-c", self.config], capture_output=True, text=True)
+    def run(self, *args, stdin=None):
+        return subprocess.run([self.bin, *args, "-c", self.config], capture_output=True, text=True, input=stdin)
 
     def _answers(self):
         if self.process.poll() is not None:
             raise SystemExit(f"bench: Postern ended:\n{(self.dir / 'log').read_text()}")
-        return self._run("status").returncode == 0
+        return self.run("status").returncode == 0
 
-    def _cli(self, *args):
-        done = self._run(*args)
+    def cli(self, *args, stdin=None):
+        done = self.run(*args, stdin=stdin)
         if done.returncode:
             raise SystemExit(f"bench: postern {args} was refused:\n{done.stdout}{done.stderr}")
+        return done.stdout
 
     def version(self):
-        return self._run("--version").stdout.strip() or "postern"
+        return self.run("--version").stdout.strip() or "postern"
 
     def roles(self):
         """CPU seconds by role, to see where the time goes."""
-        roles = json.loads(self._run("status", "--json").stdout)["roles"]
+        roles = json.loads(self.run("status", "--json").stdout)["roles"]
         found = {}
         for role in roles:
             fields = stat_fields(role["pid"])
@@ -145,6 +141,25 @@ limits: {{ connections: {CONNECTIONS}, messages-per-minute: 0, recipients-per-da
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
         self.log.close()
+
+
+class Postern(Gateway):
+    """As a queueing relay: app known by its address, a next hop that asks for no sign-in."""
+
+    def __init__(self, folder, sink_port):
+        self.port = free_port()
+        super().__init__(folder / "postern", f'  - {{ protocol: smtp, address: "127.0.0.1:{self.port}", tls: none }}',
+                         "{ sessions: 4000, sessions-per-host: 4000 }")
+        provider = self.dir / "provider.yaml"
+        provider.write_text(f"""\
+name: bench
+smtp: {{ host: 127.0.0.1, port: {sink_port}, tls: none, sasl: none }}
+limits: {{ connections: {CONNECTIONS}, messages-per-minute: 0, recipients-per-day: 0, recipients-per-message: 0, size-mb: 0 }}
+""")
+        self.cli("provider", "add", provider)
+        self.cli("mailbox", "add", SENDER, "--provider", "bench", "--grant", "none")
+        self.cli("app", "add", "bench", "--mailbox", SENDER, "--from", "127.0.0.0/8", "--no-password")
+        until(lambda: can_connect(self.port), "Postern's port")
 
 
 class Postfix(Server):
