@@ -6,7 +6,7 @@
 #define TOKEN_ANSWER_H
 
 #include "base/secret.h"
-#include "token/http.h"
+#include "http/http.h"
 
 #define ANSWER_TOKEN_LIMIT 16384
 

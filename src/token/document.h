@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "token/http.h"
+#include "http/http.h"
 
 #define DOCUMENT_KEEP_MS (24 * 3600 * 1000LL)
 #define DOCUMENT_FRESH_MS \

@@ -16,7 +16,7 @@
 #include <jansson.h>
 
 #include "object/directory.h"
-#include "token/http.h"
+#include "http/http.h"
 #include "vault/vault.h"
 
 struct tokens;

@@ -2,7 +2,7 @@
 #ifndef TESTS_TOKEN_FAKE_HTTP_H
 #define TESTS_TOKEN_FAKE_HTTP_H
 
-#include "token/http.h"
+#include "http/http.h"
 
 struct fake_request {
     char *url, *form; /* form "" for GET */

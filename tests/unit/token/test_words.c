@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "object/directory.h"
 #include "token/form.h"
-#include "token/http.h"
+#include "http/http.h"
 #include "token/pkce.h"
 #include "token/scope.h"
 

@@ -1,4 +1,4 @@
-/* token/http_curl.c - libcurl's multi interface on our loop: descriptors and one timer.
+/* http/curl.c - libcurl's multi interface on our loop: descriptors and one timer.
  *
  * Look-ups run in libcurl's resolver thread, so they never block the loop. Request and answer bodies live in our own storage and
  * are wiped; libcurl's verbose output stays off, it would show them. */
@@ -12,7 +12,7 @@
 #include "base/list.h"
 #include "base/secret.h"
 #include "base/text.h"
-#include "token/http.h"
+#include "http/http.h"
 
 struct curl_http {
     struct http http;

@@ -1,10 +1,10 @@
-/* token/http.h - one HTTPS request and its answer: all that this room needs to know of HTTP.
+/* http/http.h - one HTTPS request and its answer: all that the rooms above need to know of HTTP.
  *
- * Behind it stands libcurl (http_curl.c), or a script in the tests. A request is answered exactly once, never from inside
+ * Behind it stands libcurl (curl.c), or a script in the tests. A request is answered exactly once, never from inside
  * http_send(), and within its timeout. Redirects are not followed, certificates are always checked, and plain http is spoken to
  * loopback addresses only. */
-#ifndef TOKEN_HTTP_H
-#define TOKEN_HTTP_H
+#ifndef HTTP_HTTP_H
+#define HTTP_HTTP_H
 
 #include "base/bytes.h"
 #include "base/fault.h"

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "token/http.h"
+#include "http/http.h"
 
 static struct loop *loop;
 static struct http *http;
