@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/list.h"
@@ -24,14 +25,15 @@ struct curl_http {
     char *proxy;
 };
 
-struct request {
+struct http_call {
     struct list node;
     CURL *easy;
     struct curl_slist *headers;
     struct secret *form;
-    char *ca_pem;
+    int body_fd;
+    uint64_t body_size, body_at;
     struct buf body;
-    bool is_too_large;
+    bool is_too_large, cut_answer;
     char error[CURL_ERROR_SIZE];
     http_done_fn *done;
     void *ctx;
@@ -51,7 +53,7 @@ bool http_url_is_safe(const char *url)
     return false;
 }
 
-static void request_free(struct curl_http *h, struct request *r)
+static void request_free(struct curl_http *h, struct http_call *r)
 {
     list_remove(&r->node);
     if (r->easy) {
@@ -60,45 +62,67 @@ static void request_free(struct curl_http *h, struct request *r)
     }
     curl_slist_free_all(r->headers);
     secret_free(r->form);
-    free(r->ca_pem);
     if (r->body.data)
         secret_wipe(r->body.data, r->body.capacity);
     buf_fini(&r->body);
     free(r);
 }
 
-static bool is_certificate_fault(CURLcode code)
+static enum http_trouble trouble_of(const struct http_call *r, CURLcode code)
 {
-    return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_ISSUER_ERROR;
+    switch (code) {
+    case CURLE_OK:
+        return HTTP_FINE;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return HTTP_NO_NAME;
+    case CURLE_COULDNT_CONNECT:
+        return HTTP_NO_CONNECT;
+    case CURLE_OPERATION_TIMEDOUT:
+        return HTTP_TIMEOUT;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+        return HTTP_CERTIFICATE;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CIPHER:
+        return HTTP_NO_TLS;
+    default:
+        return r->is_too_large ? HTTP_TOO_LARGE : HTTP_BROKEN;
+    }
 }
 
-static void explain(const struct request *r, CURLcode code, struct fault *why)
+static void explain(const struct http_call *r, CURLcode code, struct http_answer *answer)
 {
     char *url = NULL;
     curl_easy_getinfo(r->easy, CURLINFO_EFFECTIVE_URL, &url);
+    answer->trouble = trouble_of(r, code);
     if (r->is_too_large)
-        fault_set(why, FAULT_RETRY, "oauth.unreadable", "%s sent more than %u KiB", url, HTTP_BODY_LIMIT >> 10);
+        fault_set(&answer->why, FAULT_RETRY, "oauth.unreadable", "%s sent more than %zu KiB", url, r->body.limit >> 10);
     else
-        fault_set(why, FAULT_RETRY, is_certificate_fault(code) ? "tls.certificate" : "provider.unreachable", "%s: %s",
-                  url, r->error[0] ? r->error : curl_easy_strerror(code));
+        fault_set(&answer->why, FAULT_RETRY,
+                  answer->trouble == HTTP_CERTIFICATE ? "tls.certificate" : "provider.unreachable", "%s: %s", url,
+                  r->error[0] ? r->error : curl_easy_strerror(code));
 }
 
-static void finish(struct curl_http *h, struct request *r, CURLcode code)
+static void finish(struct curl_http *h, struct http_call *r, CURLcode code)
 {
-    struct http_answer answer = { .content_type = "" };
+    struct http_answer answer = { .content_type = "", .redirect = "" };
     long status = 0;
     curl_off_t retry_after = 0;
-    char *type = NULL;
+    char *type = NULL, *redirect = NULL;
     curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(r->easy, CURLINFO_CONTENT_TYPE, &type);
     curl_easy_getinfo(r->easy, CURLINFO_RETRY_AFTER, &retry_after);
-    if (code == CURLE_OK) {
+    curl_easy_getinfo(r->easy, CURLINFO_REDIRECT_URL, &redirect);
+    if (code == CURLE_OK || (r->is_too_large && r->cut_answer)) {
         answer.status = (int)status;
         answer.body = buf_bytes(&r->body);
         answer.content_type = type ? type : "";
+        answer.redirect = redirect ? redirect : "";
         answer.retry_after_s = retry_after > 0 && retry_after < UINT32_MAX ? (uint32_t)retry_after : 0;
     } else {
-        explain(r, code, &answer.why);
+        explain(r, code, &answer);
     }
     r->done(r->ctx, &answer);
     request_free(h, r);
@@ -110,7 +134,7 @@ static void collect(void *ctx)
     struct curl_http *h = ctx;
     int left;
     for (CURLMsg *m = curl_multi_info_read(h->multi, &left); m; m = curl_multi_info_read(h->multi, &left)) {
-        struct request *r = NULL;
+        struct http_call *r = NULL;
         if (m->msg != CURLMSG_DONE)
             continue;
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &r);
@@ -185,19 +209,73 @@ static int want_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *
 
 static size_t on_body(char *data, size_t size, size_t count, void *ctx)
 {
-    struct request *r = ctx;
+    struct http_call *r = ctx;
     if (buf_add(&r->body, data, size * count))
         return size * count;
     r->is_too_large = true;
+    buf_add(&r->body, data, r->body.limit - r->body.size);
     return 0;
 }
 
-static void set_request(struct request *r, const struct http_request *from)
+static size_t on_send(char *out, size_t size, size_t count, void *ctx)
+{
+    struct http_call *r = ctx;
+    uint64_t left = r->body_size - r->body_at, room = size * count;
+    ssize_t n = pread(r->body_fd, out, room < left ? room : left, (off_t)r->body_at);
+    if (n < 0 || (n == 0 && left > 0))
+        return CURL_READFUNC_ABORT;
+    r->body_at += (uint64_t)n;
+    return (size_t)n;
+}
+
+/* A kept connection may turn out dead after some was sent; libcurl then begins anew on another. */
+static int on_seek(void *ctx, curl_off_t to, int origin)
+{
+    struct http_call *r = ctx;
+    if (origin != SEEK_SET || to < 0 || (uint64_t)to > r->body_size)
+        return CURL_SEEKFUNC_FAIL;
+    r->body_at = (uint64_t)to;
+    return CURL_SEEKFUNC_OK;
+}
+
+static void add_field(struct http_call *r, const char *name, const char *value)
+{
+    char *line = mem_printf("%s: %s", name, value);
+    r->headers = curl_slist_append(r->headers, line);
+    free(line);
+}
+
+/* Octets as they are, by the method that was named. */
+static void set_body(struct http_call *r, const struct http_request *from)
+{
+    CURL *e = r->easy;
+    curl_easy_setopt(e, CURLOPT_POST, 1L);
+    curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, from->method);
+    if (from->body_size > 0) {
+        r->body_fd = from->body_fd;
+        r->body_size = from->body_size;
+        curl_easy_setopt(e, CURLOPT_READFUNCTION, on_send);
+        curl_easy_setopt(e, CURLOPT_READDATA, r);
+        curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, on_seek);
+        curl_easy_setopt(e, CURLOPT_SEEKDATA, r);
+        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)from->body_size);
+    } else {
+        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)from->body.size);
+        curl_easy_setopt(e, CURLOPT_POSTFIELDS, from->body.size ? (const char *)from->body.data : "");
+    }
+    r->headers = curl_slist_append(r->headers, "Expect:");
+}
+
+static void set_request(struct http_call *r, const struct http_request *from)
 {
     CURL *e = r->easy;
     curl_easy_setopt(e, CURLOPT_URL, from->url);
     r->headers = curl_slist_append(NULL, "Accept: application/json");
-    if (from->form.size > 0) {
+    for (size_t i = 0; i < from->fields_count; i++)
+        add_field(r, from->fields[i].name, from->fields[i].value);
+    if (from->method) {
+        set_body(r, from);
+    } else if (from->form.size > 0) {
         r->form = secret_new(from->form.data, from->form.size);
         curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)from->form.size);
         curl_easy_setopt(e, CURLOPT_POSTFIELDS, (const char *)secret_bytes(r->form).data);
@@ -213,7 +291,7 @@ static void set_request(struct request *r, const struct http_request *from)
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, (long)from->timeout_s);
 }
 
-static void set_rules(struct curl_http *h, struct request *r)
+static void set_rules(struct curl_http *h, struct http_call *r)
 {
     CURL *e = r->easy;
     curl_easy_setopt(e, CURLOPT_PRIVATE, r);
@@ -231,15 +309,19 @@ static void set_rules(struct curl_http *h, struct request *r)
         curl_easy_setopt(e, CURLOPT_PROXY, h->proxy);
 }
 
-static void send_request(struct http *self, const struct http_request *request, http_done_fn *done, void *ctx)
+static struct http_call *send_request(struct http *self, const struct http_request *request, http_done_fn *done,
+                                      void *ctx)
 {
     struct curl_http *h = (struct curl_http *)self;
     assert(http_url_is_safe(request->url));
-    struct request *r = mem_alloc(sizeof *r);
+    struct http_call *r = mem_alloc(sizeof *r);
     r->done = done;
     r->ctx = ctx;
-    buf_init(&r->body, HTTP_BODY_LIMIT);
-    buf_reserve(&r->body, 32768); /* so that ordinary answers never move, leaving a copy behind */
+    r->cut_answer = request->cut_answer;
+    buf_init(&r->body, request->answer_limit ? request->answer_limit : HTTP_BODY_LIMIT);
+    buf_reserve(&r->body, r->body.limit < 32768
+                              ? r->body.limit
+                              : 32768); /* so that ordinary answers never move, leaving a copy behind */
     r->easy = curl_easy_init();
     assert(r->easy);
     list_append(&h->requests, &r->node);
@@ -248,13 +330,19 @@ static void send_request(struct http *self, const struct http_request *request, 
     CURLMcode added = curl_multi_add_handle(h->multi, r->easy);
     assert(added == CURLM_OK);
     (void)added;
+    return r;
+}
+
+static void cancel_request(struct http *self, struct http_call *call)
+{
+    request_free((struct curl_http *)self, call);
 }
 
 static void drop_all(struct http *self)
 {
     struct curl_http *h = (struct curl_http *)self;
     LIST_EACH (at, &h->requests)
-        request_free(h, LIST_OF(at, struct request, node));
+        request_free(h, LIST_OF(at, struct http_call, node));
     curl_multi_cleanup(h->multi);
     loop_timer_stop(&h->timer);
     loop_undefer(&h->collect);
@@ -268,7 +356,7 @@ struct http *http_curl_new(struct loop *l, const char *proxy)
     assert(started == CURLE_OK);
     (void)started;
     struct curl_http *h = mem_alloc(sizeof *h);
-    h->http = (struct http){ send_request, drop_all };
+    h->http = (struct http){ send_request, cancel_request, drop_all };
     h->loop = l;
     h->multi = curl_multi_init();
     assert(h->multi);

@@ -28,6 +28,7 @@ struct seen {
     size_t size;
     char body[64], type[64];
     struct fault why;
+    enum http_trouble trouble;
 };
 
 static void on_done(void *ctx, const struct http_answer *a)
@@ -38,6 +39,7 @@ static void on_done(void *ctx, const struct http_answer *a)
     s->retry_after_s = a->retry_after_s;
     s->size = a->body.size;
     s->why = a->why;
+    s->trouble = a->trouble;
     snprintf(s->body, sizeof s->body, "%.*s", (int)(a->body.size < 60 ? a->body.size : 60),
              a->body.data ? (const char *)a->body.data : "");
     snprintf(s->type, sizeof s->type, "%s", a->content_type);
@@ -200,6 +202,90 @@ static void test_plain_text_where_tls_is_due(void **unused)
     expect_nothing(&s, "provider.unreachable");
 }
 
+static void test_octets_as_they_are(void **unused)
+{
+    static const struct http_field fields[] = { { "Content-Type", "application/x-odd" }, { "X-Number", "7" } };
+    struct seen s = { 0 };
+    char request[4096] = "";
+    struct http_request put = { .url = url, .method = "PUT", .timeout_s = 2, .fields = fields, .fields_count = 2 };
+    put.body = BYTES_LIT("a\xff"
+                         "bEND");
+    http_send(http, &put, on_done, &s);
+    serve("HTTP/1.1 204 Fine\r\n\r\n", 21, request);
+    turn_until(&s, 1);
+    assert_int_equal(s.status, 204);
+    assert_int_equal(strncmp(request, "PUT /token HTTP/1.1\r\n", 21), 0);
+    assert_non_null(strstr(request, "Content-Type: application/x-odd\r\n"));
+    assert_non_null(strstr(request, "X-Number: 7\r\n"));
+    assert_non_null(strstr(request, "Content-Length: 6\r\n"));
+    assert_null(strstr(request, "Expect:"));
+}
+
+static void test_a_body_from_a_file(void **unused)
+{
+    struct seen s = { 0 };
+    char request[4096] = "";
+    FILE *file = tmpfile();
+    fputs("from a fileEND and more that is not sent", file);
+    fflush(file);
+    struct http_request post_file = { .url = url, .method = "POST", .timeout_s = 2, .body_fd = fileno(file) };
+    post_file.body_size = 14;
+    http_send(http, &post_file, on_done, &s);
+    serve("HTTP/1.1 200 Fine\r\nContent-Length: 0\r\n\r\n", 40, request);
+    turn_until(&s, 1);
+    assert_int_equal(s.status, 200);
+    assert_non_null(strstr(request, "\r\n\r\nfrom a fileEND"));
+    assert_null(strstr(request, "more"));
+    /* Shorter than it was said to be: given up, never answered by what is not there. */
+    post_file.body_size = 1000;
+    http_send(http, &post_file, on_done, &s);
+    memset(request, 0, sizeof request);
+    serve("", 0, request);
+    turn_until(&s, 2);
+    assert_int_equal(s.status, 0);
+    fclose(file);
+}
+
+static void test_a_long_answer_is_cut_where_that_will_do(void **unused)
+{
+    struct seen s = { 0 };
+    char request[4096] = "", answer[400];
+    int size = snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n%0300d", 0);
+    struct http_request short_one = { .url = url, .method = "POST", .timeout_s = 2, .answer_limit = 20 };
+    short_one.body = BYTES_LIT("END");
+    short_one.cut_answer = true;
+    http_send(http, &short_one, on_done, &s);
+    serve(answer, (size_t)size, request);
+    turn_until(&s, 1);
+    assert_int_equal(s.status, 200);
+    assert_int_equal(s.size, 20);
+}
+
+static void test_a_cancelled_call_stays_silent(void **unused)
+{
+    struct seen s = { 0 };
+    struct http_request request = { .url = url, .method = "POST", .timeout_s = 1, .body = BYTES_LIT("END") };
+    struct http_call *call = http_send(http, &request, on_done, &s);
+    loop_turn(loop, 5);
+    http_cancel(http, call);
+    for (int i = 0; i < 10; i++)
+        loop_turn(loop, 5);
+    assert_int_equal(s.count, 0);
+}
+
+static void test_what_kept_the_answer_away(void **unused)
+{
+    struct seen s = { 0 };
+    struct http_request request = { .url = "http://127.0.0.1:1/", .timeout_s = 2 };
+    http_send(http, &request, on_done, &s);
+    turn_until(&s, 1);
+    assert_int_equal(s.trouble, HTTP_NO_CONNECT);
+    request.url = "https://no-such-name.invalid/";
+    http_send(http, &request, on_done, &s);
+    turn_until(&s, 2);
+    assert_int_equal(s.trouble, HTTP_NO_NAME);
+}
+
 static void test_many_at_once_and_dropped_ones(void **unused)
 {
     static struct seen s[20];
@@ -228,6 +314,11 @@ int main(void)
         TEST(test_a_server_that_says_nothing),
         TEST(test_nobody_there),
         TEST(test_plain_text_where_tls_is_due),
+        TEST(test_octets_as_they_are),
+        TEST(test_a_body_from_a_file),
+        TEST(test_a_long_answer_is_cut_where_that_will_do),
+        TEST(test_a_cancelled_call_stays_silent),
+        TEST(test_what_kept_the_answer_away),
         TEST(test_many_at_once_and_dropped_ones),
     };
     log_to_stderr(false);

@@ -11,13 +11,14 @@
 #include "base/arena.h"
 #include "token/form.h"
 
-static void send_request(struct http *self, const struct http_request *r, http_done_fn *done, void *ctx)
+static struct http_call *send_request(struct http *self, const struct http_request *r, http_done_fn *done, void *ctx)
 {
     struct fake_http *h = (struct fake_http *)self;
     assert_true(h->count < sizeof h->requests / sizeof h->requests[0]);
     assert_true(http_url_is_safe(r->url));
     h->requests[h->count++] = (struct fake_request){ mem_strdup(r->url), mem_strndup(r->form.data, r->form.size), done,
                                                      ctx, false };
+    return NULL;
 }
 
 static void fake_free(struct http *self)
@@ -33,7 +34,7 @@ static void fake_free(struct http *self)
 struct fake_http *fake_http_new(void)
 {
     struct fake_http *h = mem_alloc(sizeof *h);
-    h->http = (struct http){ send_request, fake_free };
+    h->http = (struct http){ .send = send_request, .free = fake_free };
     return h;
 }
 
