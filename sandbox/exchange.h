@@ -7,9 +7,12 @@
 #include <jansson.h>
 
 #include "base/fault.h"
+#include "sandbox/inject.h"
 
 struct sandbox;
 struct exchange_server;
+
+extern const struct inject_rules exchange_inject_rules;
 
 enum exchange_kind { EXCHANGE_MICROSOFT, EXCHANGE_GOOGLE };
 

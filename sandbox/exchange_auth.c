@@ -6,6 +6,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "sandbox/exchange_private.h"
+#include "sandbox/bearer.h"
 
 #define CLEAR_MAX 16384
 
@@ -57,8 +58,7 @@ void exchange_sign_out(struct exchange_session *s)
     if (s->is_signed_in)
         exchange_mailbox_of(s->server, s->who.mailbox)->connections--;
     s->is_signed_in = false;
-    json_decref(s->who.facts);
-    memset(&s->who, 0, sizeof s->who);
+    access_forget(&s->who);
 }
 
 static void refuse(struct exchange_session *s, const char *reply)
@@ -68,22 +68,16 @@ static void refuse(struct exchange_session *s, const char *reply)
     s->state = SESSION_READY;
     exchange_refuse(s, "%s", reply);
     activity_count(s->server->sandbox->activity, "smtp.auth.refused", NULL);
-    json_decref(s->who.facts);
-    memset(&s->who, 0, sizeof s->who);
+    access_forget(&s->who);
     s->ends_after = ++s->auth_failures >= allowed;
 }
 
 /* 5.2: Google and RFC 7628 servers tell why in JSON, and wait for an answer before they refuse. */
 static void challenge(struct exchange_session *s, const char *reply)
 {
-    bool is_bearer = strcmp(s->mechanism, "OAUTHBEARER") == 0;
-    const char *json = is_bearer ? "{\"status\":\"invalid_token\",\"scope\":\"https://mail.google.com/\"}"
-                                 : "{\"status\":\"400\",\"schemes\":\"Bearer\",\"scope\":\"https://mail.google.com/\"}";
-    char text[160];
-    base64_encode(bytes_of(json), text, sizeof text);
     snprintf(s->last_refusal, sizeof s->last_refusal, "%s", reply);
     s->state = SESSION_CHALLENGED;
-    exchange_say(s, "334 %s", text);
+    exchange_say(s, "334 %s", bearer_challenge(strcmp(s->mechanism, "OAUTHBEARER") == 0));
 }
 
 static bool is_one_connection_too_many(struct exchange_session *s, struct exchange_mailbox *m)
@@ -99,8 +93,7 @@ static void let_in(struct exchange_session *s)
     s->state = SESSION_READY;
     if (is_one_connection_too_many(s, m)) {
         exchange_refuse(s, "432 4.3.2 concurrent connection limit exceeded");
-        json_decref(s->who.facts);
-        memset(&s->who, 0, sizeof s->who);
+        access_forget(&s->who);
         return;
     }
     m->connections++;
@@ -116,41 +109,15 @@ static void let_in(struct exchange_session *s)
         exchange_say(s, "%s", s->server->dialect->auth_ok);
 }
 
-/* "user=" NAME ^A "auth=Bearer " TOKEN ^A ^A */
-static bool parse_xoauth2(struct bytes clear, char *user, size_t user_size, struct bytes *token)
+/* NULL if the token opens that mailbox, else the reply. Two switches may be wrong at once; what is looked at first differs. */
+static const char *admit(struct exchange_server *x, const char *user, struct bytes token, struct access_identity *who)
 {
-    static const char middle[] = "\001auth=Bearer ";
-    size_t at = bytes_find(clear, BYTES_LIT(middle));
-    if (!bytes_starts_nocase(clear, "user=") || at == SIZE_MAX || clear.size < at + sizeof middle + 1)
-        return false;
-    if (clear.data[clear.size - 1] != 1 || clear.data[clear.size - 2] != 1)
-        return false;
-    snprintf(user, user_size, "%.*s", (int)(at - 5), (const char *)clear.data + 5);
-    *token = bytes_slice(clear, at + sizeof middle - 1, clear.size - 2);
-    return true;
-}
-
-/* "n,a=" NAME "," ^A … "auth=Bearer " TOKEN ^A ^A (RFC 7628, 3.1; "=2C" and "=3D" stand for comma and equals sign) */
-static bool parse_oauthbearer(struct bytes clear, char *user, size_t user_size, struct bytes *token)
-{
-    size_t comma = bytes_find(bytes_slice(clear, 4, clear.size), BYTES_LIT(","));
-    size_t at = bytes_find(clear, BYTES_LIT("\001auth=Bearer "));
-    if (!bytes_starts_nocase(clear, "n,a=") || comma == SIZE_MAX || at == SIZE_MAX)
-        return false;
-    size_t used = 0;
-    for (size_t i = 4; i < 4 + comma && used + 1 < user_size; i++) {
-        char c = (char)clear.data[i];
-        if (c == '=' && i + 2 < 4 + comma) {
-            c = clear.data[i + 1] == '2' ? ',' : '=';
-            i += 2;
-        }
-        user[used++] = c;
-    }
-    user[used] = 0;
-    struct bytes rest = bytes_slice(clear, at + 13, clear.size);
-    size_t end = bytes_find(rest, BYTES_LIT("\001"));
-    *token = bytes_slice(rest, 0, end);
-    return end != SIZE_MAX && end + 2 == rest.size && rest.data[end + 1] == 1;
+    struct access_door door = { x->sandbox, ACCESS_SMTP, x->kind == EXCHANGE_GOOGLE };
+    bool is_admitted = access_admit(&door, user, token, who);
+    const char *off = who->mailbox != NULL ? exchange_smtp_auth_refusal(x, who->mailbox) : NULL;
+    if (off != NULL && switches_is(x->sandbox->switches, SWITCH_SMTP_AUTH_ORDER, "switch-first"))
+        return off;
+    return is_admitted ? off : EXCHANGE_REFUSED;
 }
 
 static void take_token(struct exchange_session *s, struct bytes clear)
@@ -158,9 +125,9 @@ static void take_token(struct exchange_session *s, struct bytes clear)
     char user[320];
     struct bytes token;
     bool is_bearer = strcmp(s->mechanism, "OAUTHBEARER") == 0;
-    bool is_parsed = is_bearer ? parse_oauthbearer(clear, user, sizeof user, &token)
-                               : parse_xoauth2(clear, user, sizeof user, &token);
-    const char *reply = is_parsed ? exchange_admit(s->server, user, token, &s->who) : EXCHANGE_REFUSED;
+    bool is_parsed = is_bearer ? bearer_oauthbearer(clear, user, sizeof user, &token)
+                               : bearer_xoauth2(clear, user, sizeof user, &token);
+    const char *reply = is_parsed ? admit(s->server, user, token, &s->who) : EXCHANGE_REFUSED;
     bool challenges = s->server->dialect->challenges ||
                       switches_is(s->server->sandbox->switches, SWITCH_SMTP_CHALLENGE, "on");
     if (reply == NULL)
@@ -189,7 +156,7 @@ static void take_password(struct exchange_session *s, const char *user, struct b
         refuse(s, reply);
         return;
     }
-    s->who = (struct exchange_identity){ .mailbox = mailbox, .signed_in = mailbox };
+    s->who = (struct access_identity){ .mailbox = mailbox, .signed_in = mailbox };
     let_in(s);
 }
 

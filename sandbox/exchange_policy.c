@@ -64,6 +64,30 @@ static const struct state_text states[] = {
     { "unavailable", "451 4.7.0 Temporary server error. Please try again later. PRX5", SIN_COUNT },
 };
 
+static const char disabled_tenant[] =
+    "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the "
+    "Tenant. Visit https://aka.ms/smtp_auth_disabled for more information.";
+static const char disabled_mailbox[] =
+    "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the "
+    "Mailbox. Visit https://aka.ms/smtp_auth_disabled for more information.";
+
+const char *exchange_smtp_auth_refusal(struct exchange_server *x, const struct user *mailbox)
+{
+    if (x->kind == EXCHANGE_GOOGLE)
+        return NULL;
+    struct switches *w = x->sandbox->switches;
+    const char *own = switches_keyed(w, SWITCH_SMTP_AUTH_MAILBOX, mailbox->address);
+    if (strcmp(own, "on") == 0)
+        return NULL;
+    if (strcmp(own, "off") == 0)
+        return disabled_mailbox;
+    bool is_on = strcmp(switches_keyed(w, SWITCH_SMTP_AUTH_TENANT, mailbox->tenant->domain), "on") == 0;
+    if (is_on)
+        return NULL;
+    /* Personal accounts have no tenant that anybody could switch. */
+    return mailbox->tenant->kind == TENANT_PERSONAL ? disabled_mailbox : disabled_tenant;
+}
+
 struct exchange_mailbox *exchange_mailbox_of(struct exchange_server *x, const struct user *u)
 {
     struct exchange_mailbox *m = map_get(x->mailboxes, u->address);
@@ -177,7 +201,7 @@ static bool is_sender_allowed(struct exchange_session *s)
     if (s->server->kind == EXCHANGE_GOOGLE)
         return true; /* Google rewrites From and takes it */
     for (size_t i = 0; i < 2; i++) {
-        if (*named[i] == 0 || exchange_may_send_as(s->server, &s->who, named[i]))
+        if (*named[i] == 0 || access_may_send_as(s->server->sandbox, &s->who, named[i]))
             continue;
         add_sin(s, SIN_SEND_AS);
         say_send_as_denied(s, named[i]);

@@ -4,10 +4,11 @@
 
 #include "net/conn.h"
 #include "net/listen.h"
+#include "sandbox/access.h"
 #include "sandbox/exchange.h"
 #include "sandbox/exchange_dots.h"
-#include "sandbox/exchange_inject.h"
 #include "sandbox/exchange_window.h"
+#include "sandbox/inject.h"
 #include "sandbox/sandbox_private.h"
 
 /* Texts in which Microsoft and Google differ. */
@@ -42,15 +43,6 @@ struct exchange_mailbox {
     struct window messages, recipients;
     unsigned sins[SIN_COUNT];
     int64_t throttled_until_ms[SIN_COUNT];
-};
-
-struct exchange_identity {
-    const struct user *mailbox;    /* what user= named */
-    const struct user *signed_in;  /* whose token it is; NULL: an app's own */
-    const struct client *client;   /* NULL: a password */
-    bool lacks_mailbox_permission; /* shown only after DATA */
-    const char *mechanism;
-    json_t *facts; /* of the token, for the stored message; may be NULL */
 };
 
 struct exchange_recipient {
@@ -91,7 +83,7 @@ struct exchange_session {
     unsigned auth_failures;
     char last_refusal[256]; /* of the last AUTH; "" : none */
     bool is_signed_in;
-    struct exchange_identity who;
+    struct access_identity who;
 
     struct arena *mail; /* the transaction's */
     struct exchange_envelope envelope;
@@ -143,12 +135,9 @@ void exchange_on_auth(struct exchange_session *s, struct bytes args);
 void exchange_on_auth_line(struct exchange_session *s, struct bytes line);
 void exchange_sign_out(struct exchange_session *s);
 
-/* exchange_access.c: NULL if the token opens that mailbox, else the reply. Fills `who`. */
-const char *exchange_admit(struct exchange_server *x, const char *user, struct bytes token,
-                           struct exchange_identity *who);
+/* exchange_policy.c */
 /* NULL if SMTP AUTH is on for that mailbox, else the reply. */
 const char *exchange_smtp_auth_refusal(struct exchange_server *x, const struct user *mailbox);
-bool exchange_may_send_as(struct exchange_server *x, const struct exchange_identity *who, const char *address);
 
 /* exchange_mail.c */
 void exchange_on_mail(struct exchange_session *s, struct bytes args);
@@ -163,7 +152,6 @@ void exchange_on_bdat(struct exchange_session *s, struct bytes args);
 size_t exchange_feed_data(struct exchange_session *s, struct bytes in);
 size_t exchange_feed_chunk(struct exchange_session *s, struct bytes in);
 
-/* exchange_policy.c */
 struct exchange_mailbox *exchange_mailbox_of(struct exchange_server *x, const struct user *u);
 uint64_t exchange_limit(struct exchange_server *x, enum switch_id id); /* 0: none */
 /* Says why a finished message is not taken, and returns false; or true. */

@@ -145,6 +145,9 @@ bool exchange_injected(struct exchange_session *s, const char *step, struct byte
     case INJECT_SLOW:
         s->delay_ms = does.delay_ms;
         return false;
+    case INJECT_CUT:
+        s->drops_reply = true; /* an SMTP reply is too short to be cut in a place that matters */
+        return false;
     }
     return false;
 }

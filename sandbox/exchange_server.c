@@ -1,4 +1,5 @@
 /* The servers: one for Microsoft, one for Google, with what each remembers of its mailboxes. */
+#include <ctype.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
@@ -41,6 +42,16 @@ static const struct exchange_dialect google = {
     .challenges = true,
 };
 
+static bool is_reply(const char *text)
+{
+    const unsigned char *t = (const unsigned char *)text;
+    return isdigit(t[0]) && isdigit(t[1]) && isdigit(t[2]) && (t[3] == ' ' || t[3] == 0);
+}
+
+static const char *const steps[] = { "connect", "ehlo", "starttls", "auth", "token", "mail",
+                                     "rcpt",    "data", "end",      "rset", "quit",  NULL };
+const struct inject_rules exchange_inject_rules = { steps, "421 4.3.2 Service not available", is_reply };
+
 static void on_accepted(void *ctx, int fd, const struct net_addr *peer)
 {
     exchange_session_new(ctx, fd, peer);
@@ -53,7 +64,7 @@ struct exchange_server *exchange_server_new(struct sandbox *sandbox, enum exchan
     x->kind = kind;
     x->dialect = kind == EXCHANGE_GOOGLE ? &google : &microsoft;
     x->mailboxes = map_new();
-    x->injections = injections_new();
+    x->injections = injections_new(&exchange_inject_rules);
     list_init(&x->sessions);
     x->listener = listener_new(sandbox->loop, fd, on_accepted, x);
     for (unsigned i = 0; i < CA_KINDS; i++) {

@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/map.h"
 #include "base/text.h"
 #include "sandbox/mail_header.h"
 
@@ -27,7 +27,9 @@ struct mailstore {
     json_t **messages; /* by arrival; ids ascend */
     size_t count, room;
     uint64_t next_id;
-    struct map *uids; /* "mailbox/folder" -> the last UID, as a pointer's value */
+    struct mailboxes *boxes;
+    struct buf journal; /* lines about folders that wait for the end of the turn */
+    struct loop_deferred flush;
 };
 
 struct mail_draft {
@@ -54,19 +56,44 @@ static void append(struct mailstore *s, json_t *facts)
     s->messages[s->count++] = facts;
 }
 
-static void remember_uids(struct mailstore *s, const json_t *facts)
+static bool write_all(int fd, struct bytes data)
 {
-    size_t i;
-    json_t *folder;
-    json_array_foreach(json_object_get(facts, "folders"), i, folder)
-    {
-        char *key = mem_printf("%s/%s", json_string_value(json_object_get(folder, "mailbox")),
-                               json_string_value(json_object_get(folder, "folder")));
-        uintptr_t uid = (uintptr_t)json_integer_value(json_object_get(folder, "uid"));
-        if (uid > (uintptr_t)map_get(s->uids, key))
-            map_put(s->uids, key, (void *)uid);
-        free(key);
+    while (data.size > 0) {
+        ssize_t n = write(fd, data.data, data.size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        data = bytes_slice(data, (size_t)n, data.size);
     }
+    return true;
+}
+
+static bool flush_journal(struct mailstore *s)
+{
+    bool is_good = write_all(s->index_fd, buf_bytes(&s->journal));
+    buf_release(&s->journal);
+    return is_good;
+}
+
+static void on_flush(void *ctx)
+{
+    if (!flush_journal(ctx))
+        log_warn("sandbox.mail", LOG_TEXT("text", "what changed in folders can't be written down"));
+}
+
+/* A restart must find folders and flags as they were: each change is a line of the index. */
+static void on_change(void *ctx, json_t *line)
+{
+    struct mailstore *s = ctx;
+    char *text = json_dumps(line, JSON_COMPACT);
+    if (!buf_addf(&s->journal, "%s\n", text)) {
+        flush_journal(s);
+        buf_addf(&s->journal, "%s\n", text);
+    }
+    loop_defer(s->loop, &s->flush);
+    free(text);
+    json_decref(line);
 }
 
 static void load(struct mailstore *s)
@@ -75,16 +102,17 @@ static void load(struct mailstore *s)
     json_t *facts;
     while (index != NULL && (facts = json_loadf(index, JSON_DISABLE_EOF_CHECK, NULL)) != NULL) {
         uint64_t id = (uint64_t)json_integer_value(json_object_get(facts, "id"));
-        if (id < s->next_id) { /* not one of our lines */
+        mailboxes_replay(s->boxes, facts);
+        if (id < s->next_id) { /* about a folder */
             json_decref(facts);
             continue;
         }
         append(s, facts);
-        remember_uids(s, facts);
         s->next_id = id + 1;
     }
     if (index != NULL)
         fclose(index);
+    mailboxes_replayed(s->boxes);
 }
 
 struct mailstore *mailstore_open(struct loop *loop, const char *dir, struct fault *why)
@@ -93,7 +121,9 @@ struct mailstore *mailstore_open(struct loop *loop, const char *dir, struct faul
     s->loop = loop;
     s->dir = mem_printf("%s/mail", dir);
     s->next_id = 1;
-    s->uids = map_new();
+    s->boxes = mailboxes_new(on_change, s);
+    buf_init(&s->journal, 4 * 1024 * 1024);
+    loop_deferred_init(&s->flush, on_flush, s);
     s->index_fd = -1;
     if (mkdir(s->dir, 0755) < 0 && errno != EEXIST) {
         fault_errno(why, FAULT_LOCAL, errno, "making the directory %s", s->dir);
@@ -120,9 +150,13 @@ void mailstore_close(struct mailstore *s)
     for (size_t i = 0; i < s->count; i++)
         json_decref(s->messages[i]);
     free(s->messages);
-    if (s->index_fd >= 0)
+    if (s->index_fd >= 0) {
+        flush_journal(s);
         close(s->index_fd);
-    map_free(s->uids);
+    }
+    loop_undefer(&s->flush);
+    buf_fini(&s->journal);
+    mailboxes_free(s->boxes);
     free(s->dir);
     free(s);
 }
@@ -149,19 +183,6 @@ void mail_draft_free(struct mail_draft *d)
     buf_fini(&d->header);
     buf_fini(&d->body);
     free(d);
-}
-
-static bool write_all(int fd, struct bytes data)
-{
-    while (data.size > 0) {
-        ssize_t n = write(fd, data.data, data.size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        data = bytes_slice(data, (size_t)n, data.size);
-    }
-    return true;
 }
 
 /* Large bodies go to a file, with their digest on the way. */
@@ -251,23 +272,52 @@ static void add_facts(struct mailstore *s, struct mail_draft *d, uint64_t id, js
     char text[1000], time[32];
     clock_iso(loop_wall_ms(s->loop), time, sizeof time);
     json_object_set_new(facts, "id", json_integer((json_int_t)id));
-    json_object_set_new(facts, "received", json_string(time));
+    if (json_object_get(facts, "received") == NULL)
+        json_object_set_new(facts, "received", json_string(time));
     json_object_set_new(facts, "size", json_integer((json_int_t)d->size));
     mail_header_value(mail_draft_header(d), "Subject", text, sizeof text);
     set_text(facts, "subject", text);
     mail_header_value(mail_draft_header(d), "Message-ID", text, sizeof text);
     set_text(facts, "message_id", text);
     add_digest(d, facts);
-    size_t i;
-    json_t *folder;
-    json_array_foreach(json_object_get(facts, "folders"), i, folder)
+}
+
+static struct mailfolder *folder_of(struct mailstore *s, const json_t *place)
+{
+    return mailfolder_ensure(s->boxes, json_string_value(json_object_get(place, "mailbox")),
+                             json_string_value(json_object_get(place, "folder")));
+}
+
+/* The UIDs it will have; folders that are new are told to the journal before the message is. */
+static void add_uids(struct mailstore *s, json_t *facts)
+{
+    size_t i, k;
+    json_t *place, *before;
+    json_array_foreach(json_object_get(facts, "folders"), i, place)
     {
-        char *key = mem_printf("%s/%s", json_string_value(json_object_get(folder, "mailbox")),
-                               json_string_value(json_object_get(folder, "folder")));
-        uintptr_t uid = (uintptr_t)map_get(s->uids, key) + 1;
-        map_put(s->uids, key, (void *)uid);
-        json_object_set_new(folder, "uid", json_integer((json_int_t)uid));
-        free(key);
+        struct mailfolder *f = folder_of(s, place);
+        uint32_t uid = f->next_uid;
+        json_array_foreach(json_object_get(facts, "folders"), k, before)
+        {
+            if (k == i)
+                break;
+            uid += folder_of(s, before) == f;
+        }
+        json_object_set_new(place, "uid", json_integer(uid));
+    }
+}
+
+static void place(struct mailstore *s, const json_t *facts)
+{
+    struct mailitem item = { .id = (uint64_t)json_integer_value(json_object_get(facts, "id")),
+                             .size = (uint64_t)json_integer_value(json_object_get(facts, "size")) };
+    clock_parse(json_string_value(json_object_get(facts, "received")), &item.received_ms);
+    size_t i;
+    json_t *at;
+    json_array_foreach(json_object_get(facts, "folders"), i, at)
+    {
+        item.flags = mail_flags_of_json(json_object_get(at, "flags"));
+        mailfolder_add(folder_of(s, at), item, false);
     }
 }
 
@@ -291,7 +341,7 @@ static bool write_message(struct mailstore *s, struct mail_draft *d, uint64_t id
     }
     char *text = json_dumps(facts, JSON_COMPACT);
     char *line = mem_printf("%s\n", text != NULL ? text : "");
-    is_good = is_good && write_all(s->index_fd, bytes_of(line));
+    is_good = is_good && flush_journal(s) && write_all(s->index_fd, bytes_of(line));
     free(line);
     free(text);
     return is_good;
@@ -301,8 +351,10 @@ uint64_t mailstore_keep(struct mailstore *s, struct mail_draft *d, json_t *facts
 {
     uint64_t id = s->next_id++;
     add_facts(s, d, id, facts);
+    add_uids(s, facts);
     if (write_message(s, d, id, facts)) {
         append(s, facts);
+        place(s, facts);
     } else {
         fault_errno(why, FAULT_LOCAL, errno, "keeping message %" PRIu64 " in %s", id, s->dir);
         json_decref(facts);
@@ -312,23 +364,64 @@ uint64_t mailstore_keep(struct mailstore *s, struct mail_draft *d, json_t *facts
     return id;
 }
 
+/* First index whose id is more than that. */
+static size_t index_after(const struct mailstore *s, uint64_t id)
+{
+    size_t low = 0, high = s->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if ((uint64_t)json_integer_value(json_object_get(s->messages[middle], "id")) <= id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 json_t *mailstore_list(const struct mailstore *s, uint64_t after_id, size_t limit)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < s->count && json_array_size(list) < limit; i++) {
-        if ((uint64_t)json_integer_value(json_object_get(s->messages[i], "id")) > after_id)
-            json_array_append(list, s->messages[i]);
-    }
+    for (size_t i = index_after(s, after_id); i < s->count && json_array_size(list) < limit; i++)
+        json_array_append(list, s->messages[i]);
     return list;
 }
 
 json_t *mailstore_get(const struct mailstore *s, uint64_t id)
 {
-    for (size_t i = s->count; i > 0; i--) {
-        if ((uint64_t)json_integer_value(json_object_get(s->messages[i - 1], "id")) == id)
-            return s->messages[i - 1];
+    size_t at = id > 0 ? index_after(s, id - 1) : s->count;
+    return at < s->count && (uint64_t)json_integer_value(json_object_get(s->messages[at], "id")) == id ? s->messages[at]
+                                                                                                       : NULL;
+}
+
+bool mailstore_map(const struct mailstore *s, uint64_t id, struct bytes *out)
+{
+    char path[512];
+    struct stat facts;
+    path_of(s, id, path, sizeof path);
+    *out = BYTES_NONE;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool is_open = fd >= 0 && fstat(fd, &facts) == 0;
+    if (is_open && facts.st_size > 0) {
+        void *at = mmap(NULL, (size_t)facts.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        is_open = at != MAP_FAILED;
+        if (is_open)
+            *out = (struct bytes){ at, (size_t)facts.st_size };
     }
-    return NULL;
+    if (fd >= 0)
+        close(fd);
+    return is_open;
+}
+
+void mailstore_unmap(struct bytes *message)
+{
+    if (message->size > 0)
+        munmap((void *)(uintptr_t)message->data, message->size);
+    *message = BYTES_NONE;
+}
+
+struct mailboxes *mailstore_boxes(struct mailstore *s)
+{
+    return s->boxes;
 }
 
 bool mailstore_raw(const struct mailstore *s, uint64_t id, struct buf *out)
@@ -364,6 +457,9 @@ void mailstore_clear(struct mailstore *s)
         json_decref(s->messages[i]);
     }
     s->count = 0;
+    flush_journal(s);
+    mailboxes_clear(s->boxes);
     if (ftruncate(s->index_fd, 0) < 0)
         log_warn("sandbox.mail", LOG_TEXT("text", "the index of messages can't be emptied"));
+    mailboxes_rewrite(s->boxes);
 }

@@ -20,10 +20,11 @@ struct tenant {
 struct user {
     const struct tenant *tenant;
     const char *address, *name, *oid;
-    const char *aliases[TENANT_NAMES_MAX]; /* up to the first NULL, here and below */
-    const char *send_as[TENANT_NAMES_MAX]; /* others' addresses */
-    bool is_shared;                        /* a shared mailbox: nobody signs in to it */
-    const char *password;                  /* for AUTH LOGIN where smtp.login allows it */
+    const char *aliases[TENANT_NAMES_MAX];     /* up to the first NULL, here and below */
+    const char *send_as[TENANT_NAMES_MAX];     /* others' addresses */
+    const char *full_access[TENANT_NAMES_MAX]; /* mailboxes of others that may be read */
+    bool is_shared;                            /* a shared mailbox: nobody signs in to it */
+    const char *password;                      /* for AUTH LOGIN where smtp.login allows it */
 };
 
 enum client_platform { CLIENT_WEB, CLIENT_NATIVE, CLIENT_SPA };

@@ -1,4 +1,4 @@
-/* sandbox/exchange_inject and exchange_window: answers in the way, and counts within a time. */
+/* sandbox/inject and exchange_window: answers in the way, and counts within a time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,8 +7,9 @@
 
 #include <cmocka.h>
 
-#include "sandbox/exchange_inject.h"
+#include "sandbox/exchange.h"
 #include "sandbox/exchange_window.h"
+#include "sandbox/inject.h"
 
 struct inject_case {
     const char *text;
@@ -22,6 +23,7 @@ static const struct inject_case cases[] = {
     { "connect=stall", true },
     { "mail=slow:100", true },
     { "rcpt:bob=550 5.1.10 No", true },
+    { "end=cut:10", true },
     { "off", true },
     { "data", false },
     { "nowhere=421 x", false },
@@ -36,7 +38,7 @@ static const struct inject_case cases[] = {
 static void test_syntax(void **state)
 {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct injections *j = injections_new();
+        struct injections *j = injections_new(&exchange_inject_rules);
         struct fault why;
         if (injections_add(j, cases[i].text, 0, &why) != cases[i].is_good)
             fail_msg("%s", cases[i].text);
@@ -46,7 +48,7 @@ static void test_syntax(void **state)
 
 static void test_uses_and_words(void **state)
 {
-    struct injections *j = injections_new();
+    struct injections *j = injections_new(&exchange_inject_rules);
     struct fault why;
     assert_true(injections_add(j, "rcpt:bob=550 no", 2, &why));
     assert_true(injections_add(j, "rcpt=451 later", 0, &why));

@@ -1,6 +1,5 @@
-#include "sandbox/exchange_inject.h"
+#include "sandbox/inject.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,15 +17,14 @@ struct row {
 };
 
 struct injections {
+    const struct inject_rules *rules;
     struct list rows;
 };
 
-static const char *const steps[] = { "connect", "ehlo", "starttls", "auth", "token", "mail",
-                                     "rcpt",    "data", "end",      "rset", "quit" };
-
-struct injections *injections_new(void)
+struct injections *injections_new(const struct inject_rules *rules)
 {
     struct injections *j = mem_alloc(sizeof *j);
+    j->rules = rules;
     list_init(&j->rows);
     return j;
 }
@@ -45,32 +43,36 @@ void injections_free(struct injections *j)
     free(j);
 }
 
-static bool is_step(const char *name)
+static bool is_step(const struct inject_rules *rules, const char *name)
 {
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        if (strcmp(steps[i], name) == 0)
+    for (const char *const *step = rules->steps; *step != NULL; step++) {
+        if (strcmp(*step, name) == 0)
             return true;
     }
     return false;
 }
 
+static bool refuse_step(const struct inject_rules *rules, const char *name, struct fault *why)
+{
+    char names[400] = "";
+    size_t used = 0;
+    for (const char *const *step = rules->steps; *step != NULL && used < sizeof names - 24; step++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used > 0 ? ", " : "", *step);
+    return fault_set(why, FAULT_REJECT, "sandbox.inject", "\"%s\" is no step; the steps are %s", name, names);
+}
+
 /* The part before '=': a step, and perhaps a word that its line must hold. */
-static bool parse_step(struct row *r, struct bytes text, struct fault *why)
+static bool parse_step(const struct inject_rules *rules, struct row *r, struct bytes text, struct fault *why)
 {
     size_t colon = bytes_find(text, BYTES_LIT(":"));
     size_t step_size = colon != SIZE_MAX ? colon : text.size;
     snprintf(r->step, sizeof r->step, "%.*s", (int)step_size, (const char *)text.data);
     if (colon != SIZE_MAX)
         snprintf(r->word, sizeof r->word, "%.*s", (int)(text.size - colon - 1), (const char *)text.data + colon + 1);
-    if (is_step(r->step))
-        return true;
-    return fault_set(
-        why, FAULT_REJECT, "sandbox.inject",
-        "\"%s\" is no step; the steps are connect, ehlo, starttls, auth, token, mail, rcpt, data, end, rset, quit",
-        r->step);
+    return is_step(rules, r->step) || refuse_step(rules, r->step, why);
 }
 
-static bool parse_action(struct injection *does, const char *text, struct fault *why)
+static bool parse_action(const struct inject_rules *rules, struct injection *does, const char *text, struct fault *why)
 {
     uint64_t ms = 0;
     if (strcmp(text, "drop") == 0)
@@ -81,15 +83,15 @@ static bool parse_action(struct injection *does, const char *text, struct fault 
         does->what = INJECT_STALL;
     else if (strncmp(text, "slow:", 5) == 0 && text_to_u64(text + 5, 3600000, &ms))
         does->what = INJECT_SLOW;
-    else if (isdigit((unsigned char)text[0]) && isdigit((unsigned char)text[1]) && isdigit((unsigned char)text[2]) &&
-             (text[3] == ' ' || text[3] == 0) && strlen(text) < sizeof does->reply && strpbrk(text, "\r\n") == NULL)
+    else if (strncmp(text, "cut:", 4) == 0 && text_to_u64(text + 4, UINT64_MAX, &does->bytes))
+        does->what = INJECT_CUT;
+    else if (rules->is_reply(text) && strlen(text) < sizeof does->reply && strpbrk(text, "\r\n") == NULL)
         does->what = INJECT_REPLY;
     else
-        return fault_set(
-            why, FAULT_REJECT, "sandbox.inject",
-            "\"%.80s\" is none of: a reply line such as \"421 4.3.2 Service not available\", drop, drop-after, "
-            "stall, slow:MILLISECONDS",
-            text);
+        return fault_set(why, FAULT_REJECT, "sandbox.inject",
+                         "\"%.80s\" is none of: a reply line such as \"%s\", drop, drop-after, stall, "
+                         "slow:MILLISECONDS, cut:OCTETS",
+                         text, rules->example);
     does->delay_ms = (int64_t)ms;
     if (does->what == INJECT_REPLY)
         snprintf(does->reply, sizeof does->reply, "%s", text);
@@ -108,8 +110,8 @@ bool injections_add(struct injections *j, const char *text, uint64_t uses, struc
     struct row *r = mem_alloc(sizeof *r);
     r->uses = uses;
     snprintf(r->text, sizeof r->text, "%s", text);
-    if (!parse_step(r, (struct bytes){ (const uint8_t *)text, (size_t)(equals - text) }, why) ||
-        !parse_action(&r->does, equals + 1, why)) {
+    if (!parse_step(j->rules, r, (struct bytes){ (const uint8_t *)text, (size_t)(equals - text) }, why) ||
+        !parse_action(j->rules, &r->does, equals + 1, why)) {
         free(r);
         return false;
     }
