@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sandbox/exchange.h"
+#include "sandbox/imapd.h"
 #include "sandbox/sandbox_private.h"
 
 static const char *user_oid(const char *address, bool *is_good)
@@ -42,7 +43,25 @@ static bool reset(struct sandbox *sb, const char *value, struct fault *why)
     switches_reset(sb->switches);
     exchange_server_reset(sb->smtp);
     exchange_server_reset(sb->google_smtp);
+    imapd_server_reset(sb->imap);
+    imapd_server_reset(sb->google_imap);
     entra_certificates_forget(sb->certificates, NULL);
+    return true;
+}
+
+/* "shop@contoso.example" or "shop@contoso.example/Archive/2026" */
+static bool renumber(struct sandbox *sb, const char *value, struct fault *why)
+{
+    char address[320];
+    const char *slash = strchr(value, '/');
+    snprintf(address, sizeof address, "%.*s", slash != NULL ? (int)(slash - value) : (int)strlen(value), value);
+    const struct user *u = user_find(address);
+    struct mailfolder *f =
+        u != NULL ? mailfolder_find(mailstore_boxes(sb->mail), u->address, slash != NULL ? slash + 1 : "INBOX") : NULL;
+    if (f == NULL)
+        return fault_set(why, FAULT_REJECT, "", "there is no folder \"%.200s\"; it is named by ADDRESS[/FOLDER]",
+                         value);
+    mailfolder_renumber(f);
     return true;
 }
 
@@ -68,6 +87,11 @@ bool sandbox_action(void *ctx, enum switch_id id, const char *value, uint64_t us
         return roll_keys(sb, value, why);
     case SWITCH_RESET:
         return reset(sb, value, why);
+    case SWITCH_IMAP_INJECT:
+        return imapd_server_inject(sb->imap, value, uses, why) &&
+               imapd_server_inject(sb->google_imap, value, uses, why);
+    case SWITCH_MAILBOX_RENUMBER:
+        return renumber(sb, value, why);
     case SWITCH_SMTP_INJECT:
         return exchange_server_inject(sb->smtp, value, uses, why) &&
                exchange_server_inject(sb->google_smtp, value, uses, why);

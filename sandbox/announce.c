@@ -36,10 +36,10 @@ static json_t *users_json(void)
     json_t *list = json_array();
     for (size_t i = 0; i < users_count; i++) {
         const struct user *u = &users[i];
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:b}", "address", u->address, "name", u->name,
-                                        "tenant", u->tenant->domain, "oid", u->oid, "aliases", texts_json(u->aliases),
-                                        "send_as", texts_json(u->send_as), "is_shared", u->is_shared));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:b}", "address", u->address, "name",
+                                              u->name, "tenant", u->tenant->domain, "oid", u->oid, "aliases",
+                                              texts_json(u->aliases), "send_as", texts_json(u->send_as), "full_access",
+                                              texts_json(u->full_access), "is_shared", u->is_shared));
     }
     return list;
 }
@@ -73,6 +73,11 @@ static json_t *client_json(const struct sandbox *sb, const struct client *c)
     return json;
 }
 
+static json_t *server_json(unsigned port, const char *tls)
+{
+    return json_pack("{s:s, s:i, s:s}", "host", "localhost", "port", (int)port, "tls", tls);
+}
+
 json_t *announce_state(const struct sandbox *sb)
 {
     json_t *registrations = json_array();
@@ -82,6 +87,9 @@ json_t *announce_state(const struct sandbox *sb)
                              (int)getpid(), "https", sb->https_url, "web", sb->web_url, "ca_file", sb->ca.ca_file,
                              "smtp", "host", "localhost", "port", (int)sb->smtp_port, "tls", "starttls", "google_smtp",
                              "host", "localhost", "port", (int)sb->google_smtp_port, "tls", "starttls");
+    json_object_set_new(json, "imap", server_json(sb->imap_port, "implicit"));
+    json_object_set_new(json, "imap_starttls", server_json(sb->imap_starttls_port, "starttls"));
+    json_object_set_new(json, "google_imap", server_json(sb->google_imap_port, "implicit"));
     json_object_set_new(json, "provider_file", json_sprintf("%s/provider.yaml", sb->dir));
     json_object_set_new(json, "google_provider_file", json_sprintf("%s/provider-google.yaml", sb->dir));
     json_object_set_new(json, "tenants", tenants_json(sb));
@@ -121,10 +129,11 @@ static bool write_provider(const struct sandbox *sb, struct fault *why)
                             "  app: https://outlook.office365.com/.default\n"
                             "  common: openid profile email offline_access\n"
                             "smtp: { host: localhost, port: %u, tls: starttls, sasl: xoauth2 }\n"
+                            "imap: { host: localhost, port: %u, tls: implicit, sasl: xoauth2 }\n"
                             "limits: { connections: 3, messages-per-minute: 30, recipients-per-day: 10000, "
                             "recipients-per-message: 500, size-mb: 35 }\n"
                             "ca-file: %s\n",
-                            sb->https_url, sb->smtp_port, sb->ca.ca_file);
+                            sb->https_url, sb->smtp_port, sb->imap_port, sb->ca.ca_file);
     bool is_good = write_file(sb, "provider.yaml", 0644, text, why);
     free(text);
     return is_good;
@@ -144,9 +153,10 @@ static bool write_google_provider(const struct sandbox *sb, struct fault *why)
         "  pop3: https://mail.google.com/\n"
         "  common: openid email\n"
         "smtp: { host: localhost, port: %u, tls: starttls, sasl: oauthbearer }\n"
+        "imap: { host: localhost, port: %u, tls: implicit, sasl: oauthbearer }\n"
         "limits: { connections: 10, recipients-per-day: 2000, recipients-per-message: 100, size-mb: 25 }\n"
         "ca-file: %s\n",
-        sb->https_url, sb->google_smtp_port, sb->ca.ca_file);
+        sb->https_url, sb->google_smtp_port, sb->google_imap_port, sb->ca.ca_file);
     bool is_good = write_file(sb, "provider-google.yaml", 0644, text, why);
     free(text);
     return is_good;
@@ -178,6 +188,8 @@ void announce_print(const struct sandbox *sb)
     printf("A Microsoft 365 tenant on this machine. Everything is in %s.\n\n", sb->dir);
     printf("  sign-in       %s (its CA: %s)\n", sb->https_url, sb->ca.ca_file);
     printf("  SMTP          localhost:%u, STARTTLS, XOAUTH2\n", sb->smtp_port);
+    printf("  IMAP          localhost:%u, TLS, XOAUTH2; localhost:%u, STARTTLS\n", sb->imap_port,
+           sb->imap_starttls_port);
     printf("  Google-like   localhost:%u, STARTTLS, XOAUTH2 and OAUTHBEARER; issuer %s/google\n", sb->google_smtp_port,
            sb->https_url);
     printf("  what arrived  %s (page), %s/api/messages (JSON)\n\n", sb->web_url, sb->web_url);

@@ -7,6 +7,7 @@
 #include "sandbox/announce.h"
 #include "sandbox/entra.h"
 #include "sandbox/exchange.h"
+#include "sandbox/imapd.h"
 #include "sandbox/sandbox_private.h"
 
 struct api_call {
@@ -96,6 +97,8 @@ static void get_state(struct api_call *c)
     json_object_set_new(state, "counters", counters_json(c->sandbox));
     json_object_set_new(state, "smtp_server", exchange_server_json(c->sandbox->smtp));
     json_object_set_new(state, "google_smtp_server", exchange_server_json(c->sandbox->google_smtp));
+    json_object_set_new(state, "imap_server", imapd_server_json(c->sandbox->imap));
+    json_object_set_new(state, "google_imap_server", imapd_server_json(c->sandbox->google_imap));
     web_reply_json(c->re, 200, state);
 }
 

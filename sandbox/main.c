@@ -18,6 +18,7 @@
 #include "sandbox/api.h"
 #include "sandbox/entra.h"
 #include "sandbox/exchange.h"
+#include "sandbox/imapd.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/set.h"
 
@@ -27,15 +28,29 @@
 static const char usage[] =
     "usage: postern sandbox [--dir DIR] [--port-base N] [--https ADDR] [--smtp ADDR] [--web ADDR] [--google-smtp "
     "ADDR]\n"
+    "                       [--imap ADDR] [--imap-starttls ADDR] [--google-imap ADDR]\n"
     "                       [--host NAME]... [--set SWITCH=VALUE]...\n"
     "       postern sandbox set ...      change the behaviour of a running one; see `postern sandbox set --help`\n\n"
     "A Microsoft 365 tenant on loopback, to try everything without one. Its files go to DIR (POSTERN_SANDBOX_DIR, "
     "else\n"
-    "./sandbox): sandbox.json says where it listens and what is in it. Ports are free ones, or N, N+1, N+2 and N+3 "
-    "for\n"
-    "sign-in, SMTP, web page and Google-like SMTP.\n";
+    "./sandbox): sandbox.json says where it listens and what is in it. Ports are free ones, or from N on "
+    "in the\n"
+    "order of the options above.\n";
 
-enum port { PORT_HTTPS, PORT_SMTP, PORT_WEB, PORT_GOOGLE, PORT_COUNT };
+enum port {
+    PORT_HTTPS,
+    PORT_SMTP,
+    PORT_WEB,
+    PORT_GOOGLE_SMTP,
+    PORT_IMAP,
+    PORT_IMAP_STARTTLS,
+    PORT_GOOGLE_IMAP,
+    PORT_COUNT
+};
+
+/* In the order of --port-base. */
+static const char *const port_options[PORT_COUNT] = { "--https", "--smtp",          "--web",        "--google-smtp",
+                                                      "--imap",  "--imap-starttls", "--google-imap" };
 
 struct options {
     const char *dir;
@@ -56,9 +71,8 @@ struct running {
 
 static bool take_option(struct options *o, const char *name, const char *value)
 {
-    static const char *const names[PORT_COUNT] = { "--https", "--smtp", "--web", "--google-smtp" };
     for (size_t i = 0; i < PORT_COUNT; i++) {
-        if (strcmp(names[i], name) == 0) {
+        if (strcmp(port_options[i], name) == 0) {
             o->addresses[i] = value;
             return true;
         }
@@ -66,7 +80,7 @@ static bool take_option(struct options *o, const char *name, const char *value)
     if (strcmp(name, "--dir") == 0)
         o->dir = value;
     else if (strcmp(name, "--port-base") == 0)
-        return text_to_u64(value, 65532, &o->port_base);
+        return text_to_u64(value, 65536 - PORT_COUNT, &o->port_base);
     else if (strcmp(name, "--host") == 0 && o->hosts_count < HOSTS_MAX)
         o->hosts[o->hosts_count++] = value;
     else if (strcmp(name, "--set") == 0 && o->presets_count < PRESETS_MAX)
@@ -130,7 +144,10 @@ static bool open_ports(struct running *r, const struct options *o, struct fault 
     r->sandbox.https_url = mem_printf("https://localhost:%u", r->ports[PORT_HTTPS]);
     r->sandbox.web_url = mem_printf("http://127.0.0.1:%u", r->ports[PORT_WEB]);
     r->sandbox.smtp_port = r->ports[PORT_SMTP];
-    r->sandbox.google_smtp_port = r->ports[PORT_GOOGLE];
+    r->sandbox.google_smtp_port = r->ports[PORT_GOOGLE_SMTP];
+    r->sandbox.imap_port = r->ports[PORT_IMAP];
+    r->sandbox.imap_starttls_port = r->ports[PORT_IMAP_STARTTLS];
+    r->sandbox.google_imap_port = r->ports[PORT_GOOGLE_IMAP];
     return true;
 }
 
@@ -157,10 +174,13 @@ static bool open_servers(struct running *r, struct fault *why)
     memcpy(fds, r->fds, sizeof fds);
     memset(r->fds, 0xff, sizeof r->fds); /* each is taken by its server */
     sb->smtp = exchange_server_new(sb, EXCHANGE_MICROSOFT, fds[PORT_SMTP], why);
-    sb->google_smtp = exchange_server_new(sb, EXCHANGE_GOOGLE, fds[PORT_GOOGLE], why);
+    sb->google_smtp = exchange_server_new(sb, EXCHANGE_GOOGLE, fds[PORT_GOOGLE_SMTP], why);
+    sb->imap = imapd_server_new(sb, IMAPD_MICROSOFT, fds[PORT_IMAP], fds[PORT_IMAP_STARTTLS], why);
+    sb->google_imap = imapd_server_new(sb, IMAPD_GOOGLE, fds[PORT_GOOGLE_IMAP], -1, why);
     r->https = web_server_new(sb->loop, fds[PORT_HTTPS], pair->certificate_pem, pair->key_pem, entra_handle, sb, why);
     r->web = web_server_new(sb->loop, fds[PORT_WEB], NULL, NULL, api_handle, sb, why);
-    return sb->smtp != NULL && sb->google_smtp != NULL && r->https != NULL && r->web != NULL;
+    return sb->smtp != NULL && sb->google_smtp != NULL && sb->imap != NULL && sb->google_imap != NULL &&
+           r->https != NULL && r->web != NULL;
 }
 
 static void on_signal(void *ctx, int signal)
@@ -197,6 +217,8 @@ static void stop(struct running *r)
     web_server_free(r->web);
     exchange_server_free(sb->smtp);
     exchange_server_free(sb->google_smtp);
+    imapd_server_free(sb->imap);
+    imapd_server_free(sb->google_imap);
     for (unsigned i = 0; i < PORT_COUNT; i++) {
         if (r->fds[i] >= 0)
             close(r->fds[i]);

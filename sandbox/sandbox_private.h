@@ -13,12 +13,14 @@
 #include "sandbox/tenant.h"
 
 struct exchange_server;
+struct imapd_server;
 
 struct sandbox {
     struct loop *loop;
     char *dir;                 /* absolute */
     char *https_url, *web_url; /* "https://localhost:44001", without a slash at the end */
     uint16_t smtp_port, google_smtp_port;
+    uint16_t imap_port, imap_starttls_port, google_imap_port;
     struct sandbox_ca ca;
     struct switches *switches;
     struct entra_keyring *keyring;
@@ -27,6 +29,7 @@ struct sandbox {
     struct activity *activity;
     struct mailstore *mail;
     struct exchange_server *smtp, *google_smtp;
+    struct imapd_server *imap, *google_imap;
 };
 
 /* "2026-11-20 19:00:00Z", as Entra writes times; `out` holds 24 bytes. */

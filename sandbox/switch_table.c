@@ -171,6 +171,108 @@ const struct switch_row switch_rows[SWITCH_COUNT] = {
                              "What is answered at a step (whose line has WORD in it) instead; with a number of uses." },
     [SWITCH_SENT_ITEMS] = { "sent-items", SWITCH_CHOICE, SWITCH_KEYED, ON_OFF, "on",
                             "[ADDRESS=]VALUE: MessageCopyForSMTPClientSubmissionEnabled." },
+    /* Reading. */
+    [SWITCH_IMAP_GENERATION] = { "imap.generation", SWITCH_CHOICE, 0, "classic|2026", "2026",
+                                 "Greeting and capabilities of the older or the newer front end." },
+    [SWITCH_IMAP_ENABLED] = { "imap.enabled", SWITCH_CHOICE, SWITCH_KEYED | SWITCH_PROPAGATES, ON_OFF, "on",
+                              "[ADDRESS=]VALUE: ImapEnabled of whoever signs in; off shows at the first SELECT." },
+    [SWITCH_IMAP_STATE] = { "imap.state", SWITCH_CHOICE, SWITCH_KEYED, "ok|unavailable|unlicensed|not-connected", "ok",
+                            "[ADDRESS=]STATE: the mailbox answers NO Server Unavailable. 15, or is never connected." },
+    [SWITCH_IMAP_NOT_CONNECTED] = { "imap.not-connected", SWITCH_CHOICE, 0, "BAD|NO", "BAD",
+                                    "How \"User is authenticated but not connected.\" is answered." },
+    [SWITCH_IMAP_LOGIN] = { "imap.login", SWITCH_CHOICE, 0, "basic-disabled|failed|personal", "basic-disabled",
+                            "What LOGIN and AUTHENTICATE PLAIN are answered where they are offered." },
+    [SWITCH_IMAP_CHALLENGE] = { "imap.challenge", SWITCH_CHOICE, 0, ON_OFF, "off",
+                                "A refused token is answered with a base64 challenge first (the Google port always "
+                                "does)." },
+    [SWITCH_IMAP_PLUS] = { "imap.plus", SWITCH_CHOICE, 0, "blank|bare", "blank",
+                           "Whether a blank follows the + that asks for a token." },
+    [SWITCH_IMAP_EXPIRY] = { "imap.expiry", SWITCH_CHOICE, 0, "stay|close|ignore", "stay",
+                             "After BYE Session invalidated - AccessTokenExpired the connection stays (and answers "
+                             "BAD), "
+                             "or closes; ignore: a session outlives its token." },
+    [SWITCH_IMAP_THROTTLE] = { "imap.throttle", SWITCH_NUMBER, SWITCH_KEYED, "0..86400000", "0",
+                               "[ADDRESS=]MILLISECONDS: commands are answered NO Request is throttled with that "
+                               "suggested "
+                               "backoff time; 0: not." },
+    [SWITCH_IMAP_CONNECTIONS] = { "imap.connections", SWITCH_NUMBER, 0, "0..100000", "20",
+                                  "Sessions of one mailbox at a time; one too many is not connected; 0: no limit." },
+    [SWITCH_IMAP_AUTH_FAILURES] = { "imap.auth-failures", SWITCH_NUMBER, 0, "1..100", "3",
+                                    "The connection ends after so many refused sign-ins." },
+    [SWITCH_IMAP_BAD_COMMANDS] = { "imap.bad-commands", SWITCH_NUMBER, 0, "0..100", "3",
+                                   "The connection ends after so many bad commands in a row; 0: never." },
+    [SWITCH_IMAP_IDLE] = { "imap.idle", SWITCH_DURATION, 0, "a duration; 0: never", "30m",
+                           "A silent client, also one in IDLE, is sent away with BYE after so long." },
+    [SWITCH_IMAP_SLOW] = { "imap.slow", SWITCH_NUMBER, 0, "0..600000", "0", "Milliseconds before each answer." },
+    [SWITCH_IMAP_CERTIFICATE] = { "imap.certificate", SWITCH_CHOICE, 0, "good|wrong-name|unknown-ca|expired", "good",
+                                  "The certificate of the IMAP servers." },
+    [SWITCH_IMAP_STARTTLS] = { "imap.starttls", SWITCH_CHOICE, 0, "on|off|refuse", "on",
+                               "Whether STARTTLS is offered on the plain port, hidden, or offered and then refused." },
+    [SWITCH_IMAP_WITHOUT] = { "imap.without", SWITCH_CHOICES, 0,
+                              "SASL-IR,UIDPLUS,MOVE,ID,UNSELECT,CHILDREN,IDLE,NAMESPACE,LITERAL+,ENABLE,IMAP4rev2,"
+                              "COMPRESS=DEFLATE,SPECIAL-USE,AUTH=XOAUTH2,AUTH=OAUTHBEARER,AUTH=PLAIN,LOGINDISABLED",
+                              "none", "Capabilities that are not offered." },
+    [SWITCH_IMAP_SIZE] = { "imap.size", SWITCH_CHOICE, 0, "exact|estimate", "exact",
+                           "Whether RFC822.SIZE is the number of octets, or a little more." },
+    [SWITCH_IMAP_APPEND_SIZE] = { "imap.append-size", SWITCH_SIZE, 0, "a size", "157286400",
+                                  "The largest message that APPEND takes." },
+    [SWITCH_IMAP_INJECT] = { "imap.inject", SWITCH_ACTION, SWITCH_COUNTED,
+                             "STEP[:WORD]=REPLY with STEP one of connect, starttls, capability, authenticate, token, "
+                             "login, "
+                             "select, examine, list, status, fetch, search, store, copy, move, append, message, "
+                             "expunge, "
+                             "idle, done, close, noop, logout, create, delete, rename, enable, id and REPLY a line "
+                             "(\"NO "
+                             "Server Unavailable. 15\", \"* BYE …\", or raw:TEXT), drop, drop-after, stall, "
+                             "slow:MILLISECONDS, or cut:OCTETS; or off",
+                             "",
+                             "What is answered at a step (whose line has WORD in it) instead; with a number of uses." },
+    [SWITCH_POP3_GENERATION] = { "pop3.generation", SWITCH_CHOICE, 0, "classic|2026|bare", "2026",
+                                 "Greeting and CAPA of the older or the newer front end; bare: a greeting without a "
+                                 "name." },
+    [SWITCH_POP3_ENABLED] = { "pop3.enabled", SWITCH_CHOICE, SWITCH_KEYED | SWITCH_PROPAGATES, ON_OFF, "on",
+                              "[ADDRESS=]VALUE: PopEnabled of whoever signs in." },
+    [SWITCH_POP3_STATE] = { "pop3.state", SWITCH_CHOICE, SWITCH_KEYED, "ok|unavailable|lost", "ok",
+                            "[ADDRESS=]STATE: signing in is answered -ERR Server Unavailable. 21; lost: what comes "
+                            "after "
+                            "it is." },
+    [SWITCH_POP3_LOGIN] = { "pop3.login", SWITCH_CHOICE, 0, "failed|basic-disabled", "failed",
+                            "What USER and PASS are answered." },
+    [SWITCH_POP3_CHALLENGE] = { "pop3.challenge", SWITCH_CHOICE, 0, ON_OFF, "off",
+                                "A refused token is answered with a base64 challenge first (the Google port always "
+                                "does)." },
+    [SWITCH_POP3_BLOB] = { "pop3.blob", SWITCH_CHOICE, 0, "two-lines|any", "two-lines",
+                           "Two-lines: a token on the AUTH line itself ends the connection with -ERR Protocol error." },
+    [SWITCH_POP3_BLOB_SIZE] = { "pop3.blob-size", SWITCH_NUMBER, 0, "0..65536", "0",
+                                "A longer token line ends the connection with -ERR Protocol error (reported: 4096); 0: "
+                                "no "
+                                "limit." },
+    [SWITCH_POP3_CONNECTIONS] = { "pop3.connections", SWITCH_NUMBER, 0, "0..100000", "20",
+                                  "Sessions of one mailbox at a time; 0: no limit." },
+    [SWITCH_POP3_AUTH_FAILURES] = { "pop3.auth-failures", SWITCH_NUMBER, 0, "1..100", "3",
+                                    "The connection ends after so many refused sign-ins." },
+    [SWITCH_POP3_BAD_COMMANDS] = { "pop3.bad-commands", SWITCH_NUMBER, 0, "0..100", "3",
+                                   "The connection ends after so many bad commands in a row; 0: never." },
+    [SWITCH_POP3_IDLE] = { "pop3.idle", SWITCH_DURATION, 0, "a duration; 0: never", "30m",
+                           "A silent client is sent away after so long." },
+    [SWITCH_POP3_SLOW] = { "pop3.slow", SWITCH_NUMBER, 0, "0..600000", "0", "Milliseconds before each answer." },
+    [SWITCH_POP3_CERTIFICATE] = { "pop3.certificate", SWITCH_CHOICE, 0, "good|wrong-name|unknown-ca|expired", "good",
+                                  "The certificate of the POP3 servers." },
+    [SWITCH_POP3_STLS] = { "pop3.stls", SWITCH_CHOICE, 0, "on|off|refuse", "on",
+                           "Whether STLS is offered on the plain port, hidden, or offered and then refused." },
+    [SWITCH_POP3_WITHOUT] = { "pop3.without", SWITCH_CHOICES, 0, "TOP,UIDL,SASL,USER", "none",
+                              "What is not offered, and not there." },
+    [SWITCH_POP3_INJECT] = { "pop3.inject", SWITCH_ACTION, SWITCH_COUNTED,
+                             "STEP[:WORD]=REPLY with STEP one of connect, stls, capa, auth, token, user, pass, stat, "
+                             "list, "
+                             "uidl, retr, top, dele, rset, noop, quit and REPLY a line (\"-ERR Server Unavailable. "
+                             "21\"), "
+                             "drop, drop-after, stall, slow:MILLISECONDS, or cut:OCTETS; or off",
+                             "",
+                             "What is answered at a step (whose line has WORD in it) instead; with a number of uses." },
+    [SWITCH_MAILBOX_RENUMBER] = { "mailbox.renumber", SWITCH_ACTION, 0, "ADDRESS[/FOLDER]", "",
+                                  "Gives the folder (INBOX) another UIDVALIDITY and new UIDs, as after a move of the "
+                                  "mailbox." },
     [SWITCH_PROPAGATION] = { "propagation", SWITCH_DURATION, 0, "a duration", "0",
                              "An administrator's change takes effect only after so long." },
     [SWITCH_RESET] = { "reset", SWITCH_ACTION, 0, "all", "",
