@@ -16,7 +16,7 @@ bool front_imap_literal(struct bytes line, size_t *size, bool *is_sync)
     if (end < 3 || line.data[end - 1] != '}')
         return false;
     end--;
-    if (line.data[end - 1] == '+' || line.data[end - 1] == '-') {
+    if (line.data[end - 1] == '+') {
         *is_sync = false;
         end--;
     }

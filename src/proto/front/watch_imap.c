@@ -23,7 +23,7 @@ static bool literal_at_end(struct bytes line, uint64_t *size, bool *is_sync)
         end--;
     if (end < 3 || line.data[--end] != '}')
         return false;
-    *is_sync = line.data[end - 1] != '+' && line.data[end - 1] != '-';
+    *is_sync = line.data[end - 1] != '+';
     if (!*is_sync)
         end--;
     for (from = end; from > 0 && is_digit(line.data[from - 1]);)

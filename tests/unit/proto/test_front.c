@@ -58,7 +58,7 @@ static const struct dialogue imap[] = {
     { PLAIN, "a LOGIN DOM\\joe s\"c\\t\n", "a" SIGNED4, "login DOM\\joe s\"c\\t;", "" },
     { PLAIN, "a LOGIN \"DOM\\joe\" secret\n", "a" SIGNED4, "login DOM\\joe secret;", "" },
     { PLAIN, "a LOGIN {3}\njoe {6}\nsecret\nb", "+ Ready\n+ Ready\na" SIGNED4, "login joe secret;", "b" },
-    { PLAIN, "a LOGIN {3+}\njoe {6-}\nsecret\nb {4}\n", "a" SIGNED4, "login joe secret;", "b {4}\n" },
+    { PLAIN, "a LOGIN {3+}\njoe {6+}\nsecret\nb {4}\n", "a" SIGNED4, "login joe secret;", "b {4}\n" },
     { PLAIN, "a LOGIN joe {7+}\nse cret\n", "a" SIGNED4, "login joe se cret;", "" },
     { PLAIN, "a LOGIN joe {8+}\nsecret\n\nb NOOP\n", "a NO [AUTHENTICATIONFAILED] Because??of [you]\nb OK Done\n",
       "login joe secret\\x0d\\x0a;" },
@@ -308,12 +308,264 @@ static void test_smtp(void **state)
     play_all(FRONT_SMTP, smtp, COUNT(smtp));
 }
 
+static struct bytes filled(struct buf *b, const char *front, char with, size_t count, const char *back)
+{
+    buf_init(b, ENOUGH);
+    add_octets(b, front);
+    for (size_t i = 0; i < count; i++)
+        buf_add_byte(b, (uint8_t)with);
+    add_octets(b, back);
+    return buf_bytes(b);
+}
+
+/* What came out of one long input, whole and in pieces. */
+static void long_input(enum front_protocol p, struct bytes in, const char *out, const char *events)
+{
+    struct buf expected = octets(out);
+    for (size_t step = 0; step <= 5000; step = step * 3 + 1) {
+        struct front_stage t;
+        front_stage_init(&t);
+        open_as(&t, p, PLAIN);
+        front_stage_play(&t, in, step);
+        assert_string_equal(buf_str(&t.out), buf_str(&expected));
+        assert_string_equal(buf_str(&t.events), events);
+        front_stage_fini(&t);
+    }
+    buf_fini(&expected);
+}
+
+static void test_lines_at_the_limit_and_over(void **state)
+{
+    static const char wrong[] = "a NO [AUTHENTICATIONFAILED] User name or password is wrong\nb OK Done\n";
+    struct buf b;
+    long_input(FRONT_IMAP, filled(&b, "a LOGIN joe ", 'x', FRONT_LINE_LIMIT - 14, "\nb NOOP\n"), wrong, "");
+    buf_fini(&b);
+    long_input(FRONT_IMAP, filled(&b, "a LOGIN joe ", 'x', FRONT_LINE_LIMIT - 13, "\nb NOOP\n"),
+               "* BYE Line too long\n", "noticed imap.client.too-long;quit;");
+    buf_fini(&b);
+    long_input(FRONT_IMAP, filled(&b, "a LOGIN joe {12288+}\n", 'x', 12288, "\nb NOOP\n"), wrong, "");
+    buf_fini(&b);
+    long_input(FRONT_POP3, filled(&b, "", 'x', FRONT_LINE_LIMIT - 1, "\nNOOP\n"), "-ERR Line too long\n+OK\n",
+               "noticed pop3.client.too-long;");
+    buf_fini(&b);
+    long_input(FRONT_POP3, filled(&b, "AUTH PLAIN\n", 'x', FRONT_LINE_LIMIT, "\nNOOP\n"),
+               "+ \n-ERR Line too long\n+OK\n", "noticed pop3.client.too-long;");
+    buf_fini(&b);
+    long_input(FRONT_SMTP, filled(&b, "", 'x', FRONT_LINE_LIMIT - 2, "\nNOOP\n"),
+               "500 5.5.1 Unknown command\n250 2.0.0 OK\n", "");
+    buf_fini(&b);
+    long_input(FRONT_SMTP, filled(&b, "", 'x', 1 << 20, "\nNOOP\n"), "500 5.5.2 Line too long\n250 2.0.0 OK\n",
+               "noticed smtp.client.too-long;");
+    buf_fini(&b);
+}
+
+/* Each literal may be as long as a line, all of them together are not endless. */
+static void test_many_literals_are_too_long_together(void **state)
+{
+    struct buf b = octets("a LOGIN");
+    for (int i = 0; i < 3; i++) {
+        add_octets(&b, " {10000+}\n");
+        for (int n = 0; n < 10000; n++)
+            buf_add_byte(&b, 'x');
+    }
+    add_octets(&b, "\nb NOOP\n");
+    long_input(FRONT_IMAP, buf_bytes(&b), "a NO [TOOBIG] The literal is too long\n* BYE Literal too long\n",
+               "noticed imap.client.too-long;quit;");
+    buf_fini(&b);
+}
+
+/* The longest user name and password are asked for; with one octet more they are wrong, and nobody is asked. */
+static void test_name_and_password_limits(void **state)
+{
+    static const char *const shapes[][4] = {
+        { "a LOGIN ", " x\n", "b LOGIN joe ", "\n" },
+        { "a LOGIN \"", "\" x\n", "b LOGIN joe \"", "\"\n" },
+    };
+    for (size_t i = 0; i < COUNT(shapes); i++) {
+        for (size_t over = 0; over < 2; over++) {
+            struct front_stage t;
+            struct buf user, password;
+            front_stage_init(&t);
+            open_as(&t, FRONT_IMAP, PLAIN);
+            front_stage_play(&t, filled(&user, shapes[i][0], 'u', 640 + over, shapes[i][1]), 0);
+            front_stage_play(&t, filled(&password, shapes[i][2], 'p', 1024 + over, shapes[i][3]), 7);
+            assert_int_equal(strstr(buf_str(&t.events), "login uuu") != NULL, !over);
+            assert_int_equal(strstr(buf_str(&t.events), "login joe ppp") != NULL, !over);
+            buf_fini(&user);
+            buf_fini(&password);
+            front_stage_fini(&t);
+        }
+    }
+}
+
+static void test_too_many_errors_end_it(void **state)
+{
+    static const struct {
+        enum front_protocol protocol;
+        const char *in, *out, *events;
+    } cases[] = {
+        { FRONT_IMAP, "a X\nb\n(\nd NOOP\n",
+          "a BAD Unknown command\nb BAD Unknown command\n* BAD A command begins with a tag\n"
+          "* BYE Too many errors, closing\n",
+          "noticed imap.client.errors;quit;" },
+        { FRONT_POP3, "X\nAUTH X\nAPOP\nNOOP\n",
+          "-ERR Unknown command\n"
+          "-ERR Only AUTH PLAIN and AUTH LOGIN are offered; Postern does the OAuth itself\n"
+          "-ERR APOP is not offered; use USER and PASS, or AUTH PLAIN\n-ERR [SYS/TEMP] Too many errors, closing\n",
+          "noticed pop3.client.errors;quit;" },
+        { FRONT_SMTP, "X\nMAIL\nEHLO\nNOOP\n",
+          "500 5.5.1 Unknown command\n503 5.5.1 Say EHLO first\n"
+          "501 5.5.4 A host name or address literal is needed\n421 4.3.0 Too many errors, closing\n",
+          "noticed smtp.client.errors;quit;" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        for (size_t step = 0; step < 4; step++) {
+            struct front_stage t;
+            struct buf in = octets(cases[i].in), out = octets(cases[i].out);
+            front_stage_init(&t);
+            t.policy.errors_limit = 3;
+            open_as(&t, cases[i].protocol, PLAIN);
+            front_stage_play(&t, buf_bytes(&in), step);
+            assert_string_equal(buf_str(&t.out), buf_str(&out));
+            assert_string_equal(buf_str(&t.events), cases[i].events);
+            front_stage_fini(&t);
+            buf_fini(&in);
+            buf_fini(&out);
+        }
+    }
+}
+
+/* SMTP has no line that ends by a bare LF; the others take it, as programs of a hand's typing have it. */
+static void test_bare_line_feeds(void **state)
+{
+    static const struct {
+        enum front_protocol protocol;
+        const char *in, *out, *events, *rest;
+    } cases[] = {
+        { FRONT_IMAP, "a LOGIN joe secret\nb", "a" SIGNED4, "login joe secret;", "b" },
+        { FRONT_IMAP, "a LOGIN joe {6+}\nsecret\nb", "a" SIGNED4, "login joe secret;", "b" },
+        { FRONT_POP3, "USER joe\nPASS secret\nSTAT\n", "+OK Now the password\n+OK Signed in\n", "login joe secret;",
+          "STAT\n" },
+        { FRONT_SMTP, "EHLO c\nNOOP\n",
+          "500 5.5.2 The line ended with a bare LF; lines must end with CRLF\n"
+          "500 5.5.2 The line ended with a bare LF; lines must end with CRLF\n",
+          "noticed smtp.client.bare-lf;noticed smtp.client.bare-lf;", "" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        for (size_t step = 0; step < 4; step++) {
+            struct front_stage t;
+            struct buf out = octets(cases[i].out);
+            front_stage_init(&t);
+            open_as(&t, cases[i].protocol, PLAIN);
+            front_stage_play(&t, bytes_of(cases[i].in), step);
+            assert_string_equal(buf_str(&t.out), buf_str(&out));
+            assert_string_equal(buf_str(&t.events), cases[i].events);
+            assert_true(bytes_equal(t.rest, bytes_of(cases[i].rest)));
+            front_stage_fini(&t);
+            buf_fini(&out);
+        }
+    }
+}
+
+static void test_greetings_and_goodbyes(void **state)
+{
+    static const char *const greetings[] = {
+        [FRONT_IMAP] = "* OK [CAPABILITY " CAPA4 AUTH4 "] Postern ready\r\n",
+        [FRONT_POP3] = "+OK Postern POP3 ready\r\n",
+        [FRONT_SMTP] = "220 gate.example ESMTP Postern\r\n",
+    };
+    static const char *const goodbyes[] = {
+        [FRONT_IMAP] = "* BYE ?over] at? last\r\n",
+        [FRONT_POP3] = "-ERR [SYS/TEMP] ?over] at? last\r\n",
+        [FRONT_SMTP] = "421 4.3.0 ?over] at? last\r\n",
+    };
+    static const char text[] = " [over] at\xc3\xa9\tlast\r\n";
+    for (enum front_protocol p = FRONT_IMAP; p <= FRONT_SMTP; p++) {
+        struct front_stage t;
+        struct buf line;
+        front_stage_init(&t);
+        front_stage_open(&t, p, false, false);
+        assert_string_equal(buf_str(&t.out), greetings[p]);
+        buf_clear(&t.out);
+        front_close(t.front, text);
+        front_close(t.front, "again");
+        assert_string_equal(buf_str(&t.out), goodbyes[p]);
+        assert_string_equal(buf_str(&t.events), "quit;");
+        assert_string_equal(front_state_name(t.front), "closed");
+        assert_int_equal(front_feed(t.front, BYTES_LIT("a NOOP\r\n")), 8);
+        buf_init(&line, ENOUGH);
+        front_farewell(p, text, &line);
+        assert_string_equal(buf_str(&line), goodbyes[p]);
+        buf_clear(&line);
+        front_turn_away(p, "", &line);
+        assert_true(strstr(buf_str(&line), "Not possible\r\n"));
+        buf_fini(&line);
+        front_stage_fini(&t);
+    }
+}
+
+/* The owner may end it whatever is under way, and answers that come too late mean nothing. */
+static void test_closing_at_every_octet(void **state)
+{
+    static const char *const scripts[] = {
+        [FRONT_IMAP] = "a AUTHENTICATE LOGIN\nam9l\n*\nb LOGIN {3+}\njoe {6}\nsecret\n",
+        [FRONT_POP3] = "USER joe\nAUTH PLAIN\nAGpvZQBzZWNyZXQ=\n",
+        [FRONT_SMTP] = "EHLO c\nAUTH LOGIN\nam9l\nc2VjcmV0\n",
+    };
+    for (enum front_protocol p = FRONT_IMAP; p <= FRONT_SMTP; p++) {
+        struct buf in = octets(scripts[p]);
+        for (size_t end = 0; end <= in.size; end++) {
+            struct front_stage t;
+            front_stage_init(&t);
+            t.is_late = true;
+            open_as(&t, p, PLAIN);
+            front_feed(t.front, bytes_slice(buf_bytes(&in), 0, end));
+            assert_int_equal(front_is_waiting(t.front), end == in.size);
+            assert_true(!front_is_waiting(t.front) || strcmp(front_state_name(t.front), "login") == 0);
+            front_close(t.front, "Over");
+            assert_true(strstr(buf_str(&t.events), "quit;"));
+            assert_false(front_is_waiting(t.front));
+            buf_clear(&t.out);
+            front_accept(t.front, "");
+            front_refuse(t.front, FRONT_WRONG, "x");
+            front_tls_done(t.front);
+            assert_int_equal(t.out.size, 0);
+            front_stage_fini(&t);
+        }
+        buf_fini(&in);
+    }
+}
+
+static void test_nothing_is_used_while_waiting(void **state)
+{
+    struct front_stage t;
+    front_stage_init(&t);
+    t.is_late = true;
+    open_as(&t, FRONT_POP3, PLAIN);
+    assert_int_equal(front_feed(t.front, BYTES_LIT("AUTH PLAIN AGpvZQBzZWNyZXQ=\r\nSTAT\r\n")), 29);
+    assert_true(front_is_waiting(t.front));
+    assert_int_equal(front_feed(t.front, BYTES_LIT("STAT\r\n")), 0);
+    front_accept(t.front, "");
+    assert_string_equal(front_state_name(t.front), "done");
+    assert_int_equal(front_feed(t.front, BYTES_LIT("STAT\r\n")), 0);
+    assert_string_equal(buf_str(&t.out), "+OK Signed in\r\n");
+    front_stage_fini(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_imap),
         cmocka_unit_test(test_pop3),
         cmocka_unit_test(test_smtp),
+        cmocka_unit_test(test_lines_at_the_limit_and_over),
+        cmocka_unit_test(test_many_literals_are_too_long_together),
+        cmocka_unit_test(test_name_and_password_limits),
+        cmocka_unit_test(test_too_many_errors_end_it),
+        cmocka_unit_test(test_bare_line_feeds),
+        cmocka_unit_test(test_greetings_and_goodbyes),
+        cmocka_unit_test(test_closing_at_every_octet),
+        cmocka_unit_test(test_nothing_is_used_while_waiting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -273,12 +273,314 @@ static void test_smtp(void **state)
     check_all(smtp, COUNT(smtp));
 }
 
+/* Numbers that are the same on every machine. */
+static uint32_t next_random(uint32_t *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 8;
+}
+
+/* Lines that a message may hold, and that would be of concern elsewhere. */
+static const char *const nasty[] = {
+    "* CAPABILITY IMAP4rev1 STARTTLS AUTH=PLAIN\r\n",
+    "* BYE AccessTokenExpired\r\n",
+    "a1 OK [CAPABILITY STARTTLS] x\r\n",
+    "a1 BAD User is authenticated but not connected.\r\n",
+    "+OK\r\n",
+    "-ERR connection is closed\r\n",
+    "STLS\r\n",
+    "USER\r\n",
+    "SASL PLAIN\r\n",
+    "250-STARTTLS\r\n",
+    "250 AUTH LOGIN\r\n",
+    "421 4.7.0 bye\r\n",
+    "354 go\r\n",
+    "..\r\n",
+    ".x\r\n",
+    "\r\n",
+    "\n.\n",
+    "\n.\r\n",
+    "\r.\r\n",
+    "\r",
+    "\n",
+    "x {5}\r\n",
+    ")\r\n",
+    "BDAT 5 LAST\r\n",
+    "QUIT\r\n",
+    "EHLO c\r\n",
+    "\xff\xfe\x80",
+    "x.\r\n",
+    "DATA\r\n",
+    "a LOGOUT\r\n",
+    "DONE\r\n",
+    "0123456789012345678901234567890123456789012345678901234567890123456789\r\n",
+};
+
+/* Without the message's end in it: that is CRLF "." CRLF, wherever its parts come from. */
+static void add_body(struct buf *out, uint32_t *seed)
+{
+    struct buf body;
+    buf_init(&body, ENOUGH);
+    for (uint32_t lines = next_random(seed) % 40; lines > 0; lines--)
+        buf_add_str(&body, nasty[next_random(seed) % COUNT(nasty)]);
+    buf_add_str(&body, "x\r\n");
+    bool has_end = bytes_find(buf_bytes(&body), BYTES_LIT("\r\n.\r\n")) != SIZE_MAX ||
+                   (body.size > 2 && memcmp(body.data, ".\r\n", 3) == 0);
+    if (!has_end)
+        buf_add_bytes(out, buf_bytes(&body));
+    buf_fini(&body);
+}
+
+static void add_imap(struct buf *in, struct buf *out, struct buf *client, uint32_t *seed)
+{
+    struct buf body;
+    switch (next_random(seed) % 4) {
+    case 0:
+        buf_add_str(in, "* CAPABILITY IMAP4rev1 AUTH=PLAIN IDLE\r\n");
+        buf_add_str(out, "* CAPABILITY IMAP4rev1 IDLE\r\n");
+        break;
+    case 1:
+        buf_add_str(in, "a7 OK [CAPABILITY STARTTLS IMAP4rev1] done {9}\r\n");
+        buf_add_str(out, "a7 OK [CAPABILITY IMAP4rev1] done {9}\r\n");
+        break;
+    case 2:
+        buf_add_str(in, "* 7 FETCH (FLAGS ())\r\n* SEARCH 1 2 3\r\n+ go\r\na OK done\r\n");
+        buf_add_str(out, "* 7 FETCH (FLAGS ())\r\n* SEARCH 1 2 3\r\n+ go\r\na OK done\r\n");
+        break;
+    default:
+        buf_init(&body, ENOUGH);
+        add_body(&body, seed);
+        for (int side = 0; side < 2; side++) {
+            struct buf *to = side ? in : out;
+            buf_addf(to, "* 7 FETCH (UID 7 BODY[] {%zu}\r\n", body.size);
+            buf_add_bytes(to, buf_bytes(&body));
+            buf_addf(to, " BODY[1] ~{%zu}\r\n", body.size);
+            buf_add_bytes(to, buf_bytes(&body));
+            buf_add_str(to, "* BYE)\r\n");
+        }
+        buf_fini(&body);
+    }
+}
+
+static void add_pop3(struct buf *in, struct buf *out, struct buf *client, uint32_t *seed)
+{
+    size_t from = in->size;
+    switch (next_random(seed) % 4) {
+    case 0:
+        buf_add_str(client, "CAPA\r\n");
+        buf_add_str(in, "+OK\r\nTOP\r\nSTLS\r\nSASL PLAIN\r\nUIDL\r\n.\r\n");
+        buf_add_str(out, "+OK\r\nTOP\r\nUIDL\r\n.\r\n");
+        return;
+    case 1:
+        buf_add_str(client, "LIST\r\nDELE 1\r\nUIDL 5\r\n");
+        buf_add_str(in, "+OK\r\n1 5\r\n2 6\r\n.\r\n+OK gone\r\n+OK 5 x\r\n");
+        break;
+    case 2:
+        buf_add_str(client, "RETR 1\r\n");
+        buf_add_str(in, "-ERR no\r\n");
+        break;
+    default:
+        buf_add_str(client, "RETR 1\r\n");
+        buf_add_str(in, "+OK follows\r\n");
+        add_body(in, seed);
+        buf_add_str(in, ".\r\n");
+    }
+    buf_add(out, in->data + from, in->size - from);
+}
+
+static void give_at_random(void (*to)(struct watch *, struct bytes), struct watch *w, struct bytes in, uint32_t *seed)
+{
+    uint32_t most = 1u << next_random(seed) % 16;
+    for (size_t at = 0; at < in.size;) {
+        size_t end = at + 1 + next_random(seed) % most;
+        to(w, bytes_slice(in, at, end));
+        at = end;
+    }
+}
+
+typedef void add_fn(struct buf *in, struct buf *out, struct buf *client, uint32_t *seed);
+
+static void check_transcript(enum front_protocol p, add_fn *add, uint32_t seed)
+{
+    struct bench b;
+    struct buf in, out, client;
+    buf_init(&in, ENOUGH);
+    buf_init(&out, ENOUGH);
+    buf_init(&client, ENOUGH);
+    bench_init(&b, p, "");
+    for (int i = 0; i < 40; i++)
+        add(&in, &out, &client, &seed);
+    give_at_random(watch_from_client, b.watch, buf_bytes(&client), &seed);
+    give_at_random(watch_from_server, b.watch, buf_bytes(&in), &seed);
+    assert_int_equal(b.out.size, out.size);
+    assert_memory_equal(b.out.data, out.data, out.size);
+    assert_string_equal(buf_str(&b.events), "");
+    assert_true(watch_is_between(b.watch));
+    bench_fini(&b);
+    buf_fini(&in);
+    buf_fini(&out);
+    buf_fini(&client);
+}
+
+static void test_long_transcripts_cut_anywhere(void **state)
+{
+    for (uint32_t seed = 1; seed <= 300; seed++) {
+        check_transcript(FRONT_IMAP, add_imap, seed);
+        check_transcript(FRONT_POP3, add_pop3, seed);
+    }
+}
+
+/* SMTP: the client's messages are what is cut; each exchange ends before the next begins, as DATA wants it. */
+static void test_messages_of_the_client_cut_anywhere(void **state)
+{
+    for (uint32_t seed = 1; seed <= 300; seed++) {
+        struct bench b;
+        uint32_t random = seed;
+        bench_init(&b, FRONT_SMTP, "");
+        for (int i = 0; i < 20; i++) {
+            struct buf body;
+            buf_init(&body, ENOUGH);
+            add_body(&body, &random);
+            if (next_random(&random) % 2) {
+                give_at_random(watch_from_client, b.watch, BYTES_LIT("MAIL FROM:<a>\r\nDATA\r\n"), &random);
+                give_at_random(watch_from_server, b.watch, BYTES_LIT("250 ok\r\n354-a\r\n354 go\r\n"), &random);
+                buf_add_str(&body, ".\r\n");
+            } else {
+                char command[64];
+                snprintf(command, sizeof command, "BDAT %zu LAST\r\n", body.size);
+                give_at_random(watch_from_client, b.watch, bytes_of(command), &random);
+            }
+            give_at_random(watch_from_client, b.watch, buf_bytes(&body), &random);
+            give_at_random(watch_from_client, b.watch, BYTES_LIT("EHLO c\r\n"), &random);
+            buf_clear(&b.out);
+            give_at_random(watch_from_server, b.watch, BYTES_LIT("250 taken\r\n250-x\r\n250-A\r\n250 STARTTLS\r\n"),
+                           &random);
+            assert_string_equal(buf_str(&b.out), "250 taken\r\n250-x\r\n250 A\r\n");
+            assert_true(watch_is_between(b.watch));
+            buf_fini(&body);
+        }
+        assert_string_equal(buf_str(&b.events), "");
+        bench_fini(&b);
+    }
+}
+
+/* A line of concern is held up to WATCH_HOLD octets, and one that is longer passes as it is; all others are never held. */
+static void test_what_is_held_is_bounded(void **state)
+{
+    static const struct {
+        enum front_protocol protocol;
+        const char *asks, *front;
+        size_t held;
+    } cases[] = {
+        { FRONT_IMAP, "", "* CAPABILITY STARTTLS ", WATCH_HOLD },
+        { FRONT_IMAP, "", "a OK [CAPABILITY STARTTLS ", WATCH_HOLD },
+        { FRONT_IMAP, "", "* BYE ", WATCH_HOLD },
+        { FRONT_IMAP, "", "* LIST ", 0 },
+        { FRONT_IMAP, "", "* 1 FETCH ", 0 },
+        { FRONT_IMAP, "", "a OK [CAPABILITIES ", 0 },
+        { FRONT_IMAP, "", "no-tag", 256 },
+        { FRONT_POP3, "CAPA\r\n", "+OK\r\nSTLS ", WATCH_HOLD },
+        { FRONT_POP3, "", "-ERR ", WATCH_HOLD },
+        { FRONT_POP3, "RETR 1\r\n", "+OK\r\nSTLS ", 0 },
+        { FRONT_SMTP, "EHLO c\r\n", "250-x\r\n250-STARTTLS ", 2 * WATCH_HOLD },
+        { FRONT_SMTP, "", "250 ", 0 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        for (size_t step = 1; step < 20000; step = step * 5 + 2) {
+            struct bench b;
+            struct buf in;
+            buf_init(&in, ENOUGH);
+            bench_init(&b, cases[i].protocol, "");
+            watch_from_client(b.watch, bytes_of(cases[i].asks));
+            buf_add_str(&in, cases[i].front);
+            while (in.size < 3 * WATCH_HOLD)
+                buf_add_byte(&in, 'x');
+            for (size_t at = 0; at < in.size; at += step) {
+                watch_from_server(b.watch, bytes_slice(buf_bytes(&in), at, at + step));
+                size_t given = at + step < in.size ? at + step : in.size;
+                assert_true(b.out.size <= given && given - b.out.size <= (given > 32 ? cases[i].held : 32));
+            }
+            watch_from_server(b.watch, BYTES_LIT("\r\n"));
+            buf_add_str(&in, "\r\n");
+            assert_true(bytes_equal(buf_bytes(&b.out), buf_bytes(&in)));
+            buf_fini(&in);
+            bench_fini(&b);
+        }
+    }
+}
+
+static void test_too_many_commands_under_way(void **state)
+{
+    struct bench b;
+    bench_init(&b, FRONT_POP3, "");
+    for (int i = 0; i < 65536; i++)
+        watch_from_client(b.watch, BYTES_LIT("NOOP\r\n"));
+    for (int i = 0; i < 40000; i++)
+        watch_from_server(b.watch, BYTES_LIT("+OK\r\n"));
+    for (int i = 0; i < 40000; i++)
+        watch_from_client(b.watch, BYTES_LIT("CAPA\r\n"));
+    for (int i = 0; i < 25536; i++)
+        watch_from_server(b.watch, BYTES_LIT("+OK\r\n"));
+    buf_clear(&b.out);
+    watch_from_server(b.watch, BYTES_LIT("+OK\r\nSTLS\r\n.\r\n"));
+    assert_string_equal(buf_str(&b.out), "+OK\r\n.\r\n");
+    for (int i = 0; i < 65536; i++)
+        watch_from_client(b.watch, BYTES_LIT("NOOP\r\n"));
+    buf_clear(&b.out);
+    watch_from_server(b.watch, BYTES_LIT("+OK\r\nSTLS\r\n.\r\n"));
+    assert_string_equal(buf_str(&b.out), "+OK\r\nSTLS\r\n.\r\n");
+    assert_false(watch_is_between(b.watch));
+    bench_fini(&b);
+}
+
+static void test_lists_made_fit(void **state)
+{
+    static const struct {
+        enum front_protocol protocol;
+        const char *list, *without, *out;
+        size_t size;
+    } cases[] = {
+        { FRONT_IMAP, "IMAP4rev1 AUTH=XOAUTH2  SASL-IR IDLE STARTTLS ENABLE IMAP4rev2", "ENABLE IMAP4rev2",
+          "IMAP4rev1 IDLE", 100 },
+        { FRONT_IMAP, "IMAP4rev1 IDLE", "", "IMAP4rev1", 14 },
+        { FRONT_IMAP, "IMAP4rev1 IDLE", NULL, "IMAP4rev1 IDLE", 15 },
+        { FRONT_IMAP, "A] x\ny \xff \001 B", "", "x y B", 100 },
+        { FRONT_IMAP, "", "", "", 1 },
+        { FRONT_IMAP, NULL, "", "", 1 },
+        { FRONT_POP3, "TOP\nSTLS\nSASL PLAIN XOAUTH2\nUSER\nEXPIRE 60 USER\n", "", "TOP\nEXPIRE 60 USER", 100 },
+        { FRONT_SMTP, "SIZE 1\nAUTH LOGIN\nSTARTTLS\nAUTH=LOGIN\nDSN\nCHUNKING", "chunking", "SIZE 1\nDSN", 100 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char out[100];
+        watch_capabilities(cases[i].protocol, cases[i].list, cases[i].without, out, cases[i].size);
+        assert_string_equal(out, cases[i].out);
+    }
+}
+
+static void test_lines_told_are_cut(void **state)
+{
+    struct bench b;
+    bench_init(&b, FRONT_IMAP, "");
+    watch_from_server(b.watch, BYTES_LIT("* BYE "));
+    for (int i = 0; i < 2000; i++)
+        watch_from_server(b.watch, BYTES_LIT("x"));
+    watch_from_server(b.watch, BYTES_LIT("\r\n"));
+    assert_string_equal(buf_str(&b.events), "bye;"); /* on_event() looks at the size */
+    bench_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_imap),
         cmocka_unit_test(test_pop3),
         cmocka_unit_test(test_smtp),
+        cmocka_unit_test(test_long_transcripts_cut_anywhere),
+        cmocka_unit_test(test_messages_of_the_client_cut_anywhere),
+        cmocka_unit_test(test_what_is_held_is_bounded),
+        cmocka_unit_test(test_too_many_commands_under_way),
+        cmocka_unit_test(test_lists_made_fit),
+        cmocka_unit_test(test_lines_told_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
