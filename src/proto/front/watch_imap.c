@@ -83,8 +83,10 @@ static enum watch_verdict judge_untagged(struct watch *w, struct bytes line, boo
     if (line.data[1] != ' ' || is_digit(rest.data[0]))
         return WATCH_PASS;
     enum likeness like = likeness(rest, "CAPABILITY ");
-    if (like == IS || (like == MAY_BECOME && !is_whole))
+    if (like == IS || (like == MAY_BECOME && !is_whole)) {
+        w->imap.has_literals = like != IS;
         return like == IS ? WATCH_KEEP : WATCH_MORE;
+    }
     enum watch_verdict v = judge_status(w, rest, is_whole, &is_status);
     w->imap.has_literals = !is_status;
     return v;
