@@ -262,6 +262,12 @@ bool watch_is_between(const struct watch *w)
     return !w->is_blind && w->mode == WATCH_LINE_START && w->command.size == 0 && w->kind->is_between(w);
 }
 
+bool watch_is_at_start(const struct watch *w)
+{
+    bool is_at_line = w->mode == WATCH_LINE_START || w->mode == WATCH_HELD;
+    return !w->is_blind && is_at_line && (!w->kind->is_at_start || w->kind->is_at_start(w));
+}
+
 void watch_command_clear(struct watch *w)
 {
     w->command.head_size = w->command.size = w->command.tail_size = 0;

@@ -49,6 +49,9 @@ void watch_from_server(struct watch *w, struct bytes in);
 void watch_from_client(struct watch *w, struct bytes in);
 /* Both sides are between commands as far as can be seen, and nothing is held: a line of ours may be put in. */
 bool watch_is_between(const struct watch *w);
+/* The server's side alone: the client is in the middle of no answer, though one may be due. A farewell may stand there if upstream is
+ * gone; what is held goes with it. */
+bool watch_is_at_start(const struct watch *w);
 /* The server's capability list made fit, for front_accept() and front_policy: names parted by blanks (IMAP) or lines (POP3, SMTP); cut to
  * what `size` holds. */
 void watch_capabilities(enum front_protocol p, const char *list, const char *without, char *out, size_t size);

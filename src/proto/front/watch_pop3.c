@@ -114,6 +114,11 @@ static bool is_between(const struct watch *w)
     return !w->pop3.is_list && watch_queue_first(&w->pop3.queue) == 0;
 }
 
+static bool is_at_start(const struct watch *w)
+{
+    return !w->pop3.is_list;
+}
+
 const struct watch_kind watch_pop3 = {
     .judge = judge,
     .line = take_line,
@@ -121,4 +126,5 @@ const struct watch_kind watch_pop3 = {
     .step_over = step_over,
     .from_client = from_client,
     .is_between = is_between,
+    .is_at_start = is_at_start,
 };

@@ -35,7 +35,8 @@ struct watch_kind {
     /* Octets of `in` that belong to a literal or message, one at least; sets w->mode when that ends. */
     size_t (*step_over)(struct watch *w, struct bytes in);
     void (*from_client)(struct watch *w, struct bytes in);
-    bool (*is_between)(const struct watch *w); /* the client's side */
+    bool (*is_between)(const struct watch *w);  /* commands, as far as the frame does not know */
+    bool (*is_at_start)(const struct watch *w); /* of an answer, likewise; NULL: always */
 };
 
 extern const struct watch_kind watch_imap, watch_pop3, watch_smtp;

@@ -214,6 +214,12 @@ static bool is_between(const struct watch *w)
     return s->client == WATCH_COMMANDS && !s->is_within && watch_queue_first(&s->queue) == 0;
 }
 
+/* Of a reply that is gathered in `hello` the client has seen nothing. */
+static bool is_at_start(const struct watch *w)
+{
+    return !w->smtp.is_within || w->smtp.hello.size > 0;
+}
+
 const struct watch_kind watch_smtp = {
     .judge = judge,
     .line = take_line,
@@ -221,4 +227,5 @@ const struct watch_kind watch_smtp = {
     .too_long = give_up_hello,
     .from_client = from_client,
     .is_between = is_between,
+    .is_at_start = is_at_start,
 };

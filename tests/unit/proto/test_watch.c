@@ -557,6 +557,32 @@ static void test_lists_made_fit(void **state)
     }
 }
 
+/* Where a farewell may stand although commands are under way: wherever the client is in the middle of no answer. */
+static void test_where_a_farewell_may_stand(void **state)
+{
+    static const struct {
+        enum front_protocol protocol;
+        const char *asks, *answer, *is_at_start; /* 'y' or 'n' before each octet and at the end */
+    } cases[] = {
+        { FRONT_IMAP, "a X\r\n", "* 1 X {2}\r\n\r\n)\r\n* BYE x\r\n", "yyynnnnnnnnnnnnnyyyyyyyyyy" },
+        { FRONT_POP3, "RETR 1\r\nCAPA\r\n", "+OK\r\nx\r\n.\r\n+OK\r\n.\r\n-ERR\r\n", "yyynnnnnnnnyyynnnnnyyyyyyy" },
+        { FRONT_SMTP, "EHLO\r\nNOOP\r\n", "250-x\r\n250 y\r\n250-x\r\n250 y\r\n", "yyyyyyyyyyyyyyyyyynnnnnnnnnny" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct bench b;
+        char seen[64] = "";
+        bench_init(&b, cases[i].protocol, "");
+        watch_from_client(b.watch, bytes_of(cases[i].asks));
+        for (const char *at = cases[i].answer; *at; at++) {
+            strcat(seen, watch_is_at_start(b.watch) ? "y" : "n");
+            watch_from_server(b.watch, (struct bytes){ (const uint8_t *)at, 1 });
+        }
+        strcat(seen, watch_is_at_start(b.watch) ? "y" : "n");
+        assert_string_equal(seen, cases[i].is_at_start);
+        bench_fini(&b);
+    }
+}
+
 static void test_lines_told_are_cut(void **state)
 {
     struct bench b;
@@ -580,6 +606,7 @@ int main(void)
         cmocka_unit_test(test_what_is_held_is_bounded),
         cmocka_unit_test(test_too_many_commands_under_way),
         cmocka_unit_test(test_lists_made_fit),
+        cmocka_unit_test(test_where_a_farewell_may_stand),
         cmocka_unit_test(test_lines_told_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
