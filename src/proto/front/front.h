@@ -53,7 +53,8 @@ struct front_host {
      * the first that upstream gets. Answer with front_accept() (which then says nothing) or front_refuse(). */
     void (*want_upstream)(void *ctx);
     void (*quit)(void *ctx); /* goodbye was said: finish the connection */
-    /* Worth a line in the log. Ids: imap.client.tls-on-plain, pop3.client...., smtp.client...., .http, .errors, .too-long. */
+    /* Worth a line in the log. Ids: imap.client.tls-on-plain, pop3.client...., smtp.client...., .http, .errors, .too-long; SMTP also
+     * .bare-lf. */
     void (*noticed)(void *ctx, const struct fault *what);
 };
 
@@ -70,7 +71,7 @@ void front_tls_done(struct front *f);
 /* The upstream session is signed in: says so in the client's words. From here on the engine is done. `capabilities` is the
  * upstream's list after login, made fit (watch.h), for IMAP's "OK [CAPABILITY ...]"; "" : none. */
 void front_accept(struct front *f, const char *capabilities);
-/* One line for the client: `text` is cleaned and cut here. The client may try again, until too many were wrong. */
+/* One line for the client: `text` is cleaned and cut here. The client may try again, until five were wrong. */
 void front_refuse(struct front *f, enum front_refusal why, const char *text);
 /* Shutting down, idle, overloaded: BYE, -ERR [SYS/TEMP], 421; then quit. Any time before front_accept(). */
 void front_close(struct front *f, const char *text);

@@ -92,7 +92,7 @@ static void heard_response(struct front *f, struct bytes line)
         fail(f, FLAW_BASE64);
     else
         (f->login.is_plain ? heard_plain : heard_login)(f, (struct bytes){ clear, size });
-    secret_wipe(clear, size);
+    secret_wipe(clear, sizeof clear); /* all of it: what is no base64 may have been half decoded */
 }
 
 void front_auth_line(struct front *f, struct bytes line)

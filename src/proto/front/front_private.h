@@ -80,9 +80,11 @@ void front_badf(struct front *f, const char *format, ...) __attribute__((format(
 void front_quit(struct front *f); /* flush, CLOSED, host.quit() */
 /* For the log; the id becomes "imap.client.WHAT". */
 void front_notice(struct front *f, const char *what, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void front_start_tls(struct front *f); /* once the go-ahead is said */
-size_t front_feed_line(struct front *f, struct bytes in);
+void front_start_tls(struct front *f);        /* once the go-ahead is said */
 bool front_may_log_in(const struct front *f); /* no password is asked for before TLS where TLS is needed */
+
+/* front_lines.c */
+size_t front_feed_line(struct front *f, struct bytes in);
 /* Parts `line` at the first blank; `rest` is trimmed. */
 struct bytes front_first_word(struct bytes line, struct bytes *rest);
 /* The next of names parted by blanks or line ends. False: no more. */

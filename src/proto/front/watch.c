@@ -88,21 +88,6 @@ static void pass_pending(struct watch *w, struct input *i)
     i->passed = i->at;
 }
 
-/* Keeps the last octets of a line that comes in pieces. */
-static void keep_tail(uint8_t tail[WATCH_TAIL], size_t *tail_size, struct bytes piece)
-{
-    if (piece.size >= WATCH_TAIL) {
-        memcpy(tail, piece.data + piece.size - WATCH_TAIL, WATCH_TAIL);
-        *tail_size = WATCH_TAIL;
-        return;
-    }
-    size_t kept = *tail_size + piece.size > WATCH_TAIL ? WATCH_TAIL - piece.size : *tail_size;
-    memmove(tail, tail + *tail_size - kept, kept);
-    if (piece.size > 0)
-        memcpy(tail + kept, piece.data, piece.size);
-    *tail_size = kept + piece.size;
-}
-
 /* The line's part that is there, up to and with its end if that has come. `before` is the octet in front of it. */
 static struct bytes line_piece(const struct watch *w, struct bytes in, uint8_t before, bool *is_whole)
 {
@@ -128,14 +113,14 @@ static struct bytes rest_of(const struct input *i)
 /* The line passes where it stands; the front that was held, if any, is with the client. */
 static void go_on_in_line(struct watch *w, struct bytes piece, bool is_whole)
 {
-    w->tail_size = 0;
+    w->tail.size = 0;
     if (is_whole) {
         w->mode = WATCH_LINE_START;
         w->kind->ended(w, piece);
         return;
     }
     w->mode = WATCH_LINE;
-    keep_tail(w->tail, &w->tail_size, piece);
+    watch_tail_add(&w->tail, piece);
 }
 
 static void too_long(struct watch *w)
@@ -176,14 +161,14 @@ static void take_line_start(struct watch *w, struct input *i)
 static void take_line(struct watch *w, struct input *i)
 {
     bool is_whole;
-    struct bytes piece = line_piece(w, rest_of(i), w->tail_size ? w->tail[w->tail_size - 1] : 0, &is_whole);
+    struct bytes piece = line_piece(w, rest_of(i), w->tail.size ? w->tail.data[w->tail.size - 1] : 0, &is_whole);
     i->at += piece.size;
-    keep_tail(w->tail, &w->tail_size, piece);
+    watch_tail_add(&w->tail, piece);
     if (!is_whole)
         return;
     w->mode = WATCH_LINE_START;
-    w->kind->ended(w, (struct bytes){ w->tail, w->tail_size });
-    w->tail_size = 0;
+    w->kind->ended(w, (struct bytes){ w->tail.data, w->tail.size });
+    w->tail.size = 0;
 }
 
 static void let_go(struct watch *w, bool is_whole)
@@ -266,70 +251,4 @@ bool watch_is_at_start(const struct watch *w)
 {
     bool is_at_line = w->mode == WATCH_LINE_START || w->mode == WATCH_HELD;
     return !w->is_blind && is_at_line && (!w->kind->is_at_start || w->kind->is_at_start(w));
-}
-
-void watch_command_clear(struct watch *w)
-{
-    w->command.head_size = w->command.size = w->command.tail_size = 0;
-}
-
-size_t watch_command_take(struct watch *w, struct bytes in, bool *is_whole)
-{
-    struct watch_command *c = &w->command;
-    const uint8_t *lf = memchr(in.data, '\n', in.size);
-    struct bytes piece = bytes_slice(in, 0, lf ? (size_t)(lf - in.data) + 1 : in.size);
-    size_t kept = piece.size < WATCH_HEAD - c->head_size ? piece.size : WATCH_HEAD - c->head_size;
-    memcpy(c->head + c->head_size, piece.data, kept);
-    c->head_size += kept;
-    c->size += piece.size;
-    keep_tail(c->tail, &c->tail_size, piece);
-    *is_whole = lf != NULL;
-    return piece.size;
-}
-
-struct bytes watch_command_word(const struct watch *w, unsigned n)
-{
-    struct bytes rest = { (const uint8_t *)w->command.head, w->command.head_size };
-    for (;; n--) {
-        size_t from = 0, to;
-        while (from < rest.size && (rest.data[from] == ' ' || rest.data[from] == '\t'))
-            from++;
-        for (to = from; to < rest.size && rest.data[to] > ' ';)
-            to++;
-        if (n == 0 || to == from)
-            return bytes_slice(rest, from, to);
-        rest = bytes_slice(rest, to, rest.size);
-    }
-}
-
-void watch_dot_begin(struct watch_dot *d)
-{
-    d->matched = 2;
-}
-
-/* One octet at a time only near a line's end; within lines memchr() leads to the next. */
-size_t watch_dot_take(struct watch_dot *d, struct bytes in, bool *is_over)
-{
-    static const uint8_t end[] = "\r\n.\r\n";
-    size_t at = 0;
-    *is_over = false;
-    while (at < in.size) {
-        if (d->matched == 0) {
-            const uint8_t *lf = memchr(in.data + at, '\n', in.size - at);
-            size_t to = lf ? (size_t)(lf - in.data) : in.size;
-            d->matched = to > at && in.data[to - 1] == '\r' ? 1 : 0;
-            at = to;
-            if (lf && d->matched == 0)
-                at++;
-            continue;
-        }
-        uint8_t c = in.data[at++];
-        d->matched = c == end[d->matched] ? d->matched + 1 : c == '\r' ? 1 : 0;
-        if (d->matched == 5) {
-            d->matched = 0;
-            *is_over = true;
-            break;
-        }
-    }
-    return at;
 }

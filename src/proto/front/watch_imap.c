@@ -240,7 +240,7 @@ static void heard_command(struct watch *w)
 static void heard_line(struct watch *w)
 {
     struct watch_imap *m = &w->imap;
-    struct bytes tail = { w->command.tail, w->command.tail_size };
+    struct bytes tail = { w->command.tail.data, w->command.tail.size };
     bool is_sync = false, has_literal = literal_at_end(tail, &m->client_literal, &is_sync);
     if (!m->is_continued)
         heard_command(w);

@@ -52,12 +52,17 @@ struct watch_queue {
     size_t first, size, capacity;
 };
 
+/* The last octets of a line that comes in pieces. */
+struct watch_tail {
+    uint8_t data[WATCH_TAIL];
+    size_t size;
+};
+
 /* A client's line under way. */
 struct watch_command {
     char head[WATCH_HEAD];
     size_t head_size, size;
-    uint8_t tail[WATCH_TAIL];
-    size_t tail_size;
+    struct watch_tail tail;
 };
 
 struct watch_imap {
@@ -104,8 +109,7 @@ struct watch {
     bool is_decided; /* the held line is of concern */
     unsigned told;   /* set of 1 << enum watch_event */
     struct buf held;
-    uint8_t tail[WATCH_TAIL]; /* of the server's line of no concern */
-    size_t tail_size;
+    struct watch_tail tail; /* of the server's line of no concern */
     struct watch_command command;
     union {
         struct watch_imap imap;
@@ -119,11 +123,16 @@ void watch_emit(struct watch *w, struct bytes out); /* to the client; nothing if
 void watch_tell(struct watch *w, enum watch_event what, struct bytes line);
 bool watch_says(struct bytes line, const char *words); /* without case */
 bool watch_says_throttled(struct bytes line);
-/* Octets up to and with the client's next line end; *is_whole when w->command has the line, without its end in tail and head. */
+
+/* watch_command.c */
+void watch_tail_add(struct watch_tail *t, struct bytes piece);
+/* Octets up to and with the client's next line end; *is_whole when that came, and w->command has the line's front and end. */
 size_t watch_command_take(struct watch *w, struct bytes in, bool *is_whole);
 void watch_command_clear(struct watch *w);
 /* Word `n` of the command's head; empty: none. */
 struct bytes watch_command_word(const struct watch *w, unsigned n);
+
+/* watch_dot.c */
 /* Octets up to and with the end of the message; *is_over when it came. */
 size_t watch_dot_take(struct watch_dot *d, struct bytes in, bool *is_over);
 void watch_dot_begin(struct watch_dot *d);

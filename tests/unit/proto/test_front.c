@@ -51,6 +51,11 @@ static const struct dialogue imap[] = {
       "first\n"
       "d BAD Unknown command\ne BAD Sign in first\nf BAD Sign in first\ng OK Done\n",
       "" },
+    { TLS | NEEDS | OFFERS, "a STARTTLS\nb LOGIN joe secret\n", "a BAD TLS is already on\nb" SIGNED4,
+      "login joe secret;", "" },
+    { PLAIN, "( X {3+}\nabc\n(a {99999+}\n",
+      "* BAD A command begins with a tag\n* NO [TOOBIG] The literal is too long\n* BYE Literal too long\n",
+      "noticed imap.client.too-long;quit;" },
     { PLAIN, "a LOGIN joe secret\nb SELECT INBOX\nc APPEND x {3+}\nabc\n", "a" SIGNED4, "login joe secret;",
       "b SELECT INBOX\nc APPEND x {3+}\nabc\n" },
     { PLAIN, "a login \"joe\" \"se cret\" \nb", "a" SIGNED4, "login joe se cret;", "b" },

@@ -217,6 +217,9 @@ static const struct session pop3[] = {
     { FRONT_POP3, "", ">AUTH X\n<+ \n=n\n>x\n<-ERR no\n<-ERR no\n=y\n", NULL, "" },
     { FRONT_POP3, "", ">STAT\n<-ERR [SYS/TEMP] Request is throttled.\n>STAT\n<-ERR x\n<-ERR Connection is closed. 21\n",
       NULL, "throttled;bye;" },
+    { FRONT_POP3, "",
+      ">STAT\n<-ERR User is authenticated but not connected\n<-ERR Session invalidated - AccessTokenExpired\n", NULL,
+      "unconnected;expired;" },
     { FRONT_POP3, "", "<-ERR idle\n<\n<x\n", NULL, "bye;" },
 };
 
@@ -509,6 +512,35 @@ static void test_what_is_held_is_bounded(void **state)
     }
 }
 
+/* A reply to EHLO of more than is held passes as it is, whether one line or all together are too long. */
+static void test_a_hello_that_is_too_long(void **state)
+{
+    for (size_t lines = 1; lines <= 1000; lines = lines * 10) {
+        for (size_t step = 1; step < 30000; step = step * 7 + 1) {
+            struct bench b;
+            struct buf in;
+            buf_init(&in, ENOUGH);
+            bench_init(&b, FRONT_SMTP, "");
+            buf_add_str(&in, "250-x\r\n250-STARTTLS\r\n");
+            for (size_t i = 0; i < lines; i++) {
+                buf_add_str(&in, "250-");
+                for (size_t n = 0; n < 10000 / lines; n++)
+                    buf_add_byte(&in, 'x');
+                buf_add_str(&in, "\r\n");
+            }
+            buf_add_str(&in, "250-AUTH LOGIN\r\n250 STARTTLS\r\n");
+            watch_from_client(b.watch, BYTES_LIT("EHLO c\r\nEHLO c\r\n"));
+            give(watch_from_server, b.watch, buf_bytes(&in), step);
+            assert_true(bytes_equal(buf_bytes(&b.out), buf_bytes(&in)));
+            buf_clear(&b.out);
+            give(watch_from_server, b.watch, BYTES_LIT("250-x\r\n250 STARTTLS\r\n"), step);
+            assert_string_equal(buf_str(&b.out), "250 x\r\n");
+            buf_fini(&in);
+            bench_fini(&b);
+        }
+    }
+}
+
 static void test_too_many_commands_under_way(void **state)
 {
     struct bench b;
@@ -604,6 +636,7 @@ int main(void)
         cmocka_unit_test(test_long_transcripts_cut_anywhere),
         cmocka_unit_test(test_messages_of_the_client_cut_anywhere),
         cmocka_unit_test(test_what_is_held_is_bounded),
+        cmocka_unit_test(test_a_hello_that_is_too_long),
         cmocka_unit_test(test_too_many_commands_under_way),
         cmocka_unit_test(test_lists_made_fit),
         cmocka_unit_test(test_where_a_farewell_may_stand),
