@@ -5,8 +5,8 @@
 #include "msg/codec.h"
 
 enum {
-    SIGN_ASK = 720, /* inbox, admin > vault */
-    SIGN_ANSWER,    /* vault > the asker */
+    SIGN_ASK = 720, /* inbox > vault; the admin role can only ask whether a link's signature is right ("link.check") */
+    SIGN_ANSWER,    /* vault > inbox */
 };
 
 /* HMAC-SHA256 of `text`, by the key of that name: "endpoint/NAME" (made with the endpoint, shown once) or "link" (made when first

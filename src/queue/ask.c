@@ -23,6 +23,12 @@ static const struct verb {
     { "message.hold", ask_message_hold, "The messages were not held" },
     { "message.release", ask_message_release, "The messages were not released" },
     { "message.remove", ask_message_remove, "The messages were not removed" },
+    { "inbound.list", ask_inbound_list, "Incoming mail can't be listed" },
+    { "inbound.get", ask_inbound_get, "The incoming mail can't be shown" },
+    { "inbound.content", ask_inbound_content, "The content can't be shown" },
+    { "inbound.stats", ask_inbound_stats, "Incoming mail can't be counted" },
+    { "inbound.retry", ask_inbound_retry, "The mail is not tried again" },
+    { "inbound.remove", ask_inbound_remove, "The mail was not removed" },
     { "queue.stats", ask_queue_stats, "The queue can't be counted" },
     { "mailbox.well", ask_mailbox_well, "The mailbox was not let go on" },
 };

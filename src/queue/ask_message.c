@@ -42,7 +42,7 @@ static const char *state_name(const struct queue *q, const struct store_message 
     return open ? queued_state_name(open) : finished_names[m->state];
 }
 
-static json_t *time_json(int64_t time)
+json_t *ask_time_json(int64_t time)
 {
     char text[ISO_SIZE];
     if (time == 0)
@@ -51,7 +51,7 @@ static json_t *time_json(int64_t time)
     return json_string(text);
 }
 
-static json_t *text_json(const char *text)
+json_t *ask_text_json(const char *text)
 {
     json_t *json = json_string(text);
     if (json)
@@ -67,31 +67,32 @@ static json_t *text_json(const char *text)
 
 static json_t *message_json(const struct queue *q, const struct store_message *m)
 {
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:i, s:b}", "id", queue_id(m->id).text,
-                     "state", state_name(q, m), "mailbox", text_json(m->mailbox), "app", text_json(m->app), "sender",
-                     text_json(m->sender), "size", (json_int_t)m->size, "accepted", time_json(m->accepted), "expires",
-                     time_json(m->expires), "next_attempt", time_json(m->state == STORE_OPEN ? m->next_attempt : 0),
-                     "finished", time_json(m->finished), "peer", text_json(m->peer), "attempts", (int)m->attempts,
-                     "report", (m->flags & STORE_DSN) != 0);
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:b}", "id",
+                     queue_id(m->id).text, "state", state_name(q, m), "mailbox", ask_text_json(m->mailbox), "app",
+                     ask_text_json(m->app), "sender", ask_text_json(m->sender), "size", (json_int_t)m->size, "accepted",
+                     ask_time_json(m->accepted), "expires", ask_time_json(m->expires), "next_attempt",
+                     ask_time_json(m->state == STORE_OPEN ? m->next_attempt : 0), "finished",
+                     ask_time_json(m->finished), "message_id", ask_text_json(m->message_id), "peer",
+                     ask_text_json(m->peer), "attempts", (int)m->attempts, "report", (m->flags & STORE_DSN) != 0);
 }
 
 /* As the server said it, "550 5.1.1 No such user"; a fault of our own has no code. */
 static json_t *last_json(const struct store_recipient *r)
 {
     if (r->code == 0)
-        return text_json(r->last);
+        return ask_text_json(r->last);
     char *whole = mem_printf("%u %s%s%s", r->code, r->enhanced, r->enhanced[0] && r->last[0] ? " " : "", r->last);
-    json_t *json = text_json(whole);
+    json_t *json = ask_text_json(whole);
     free(whole);
     return json;
 }
 
 static json_t *recipient_json(const struct store_recipient *r)
 {
-    return json_pack("{s:o, s:s, s:i, s:o, s:i, s:o, s:o, s:o}", "address", text_json(r->address), "state",
+    return json_pack("{s:o, s:s, s:i, s:o, s:i, s:o, s:o, s:o}", "address", ask_text_json(r->address), "state",
                      recipient_names[r->state], "attempts", (int)r->attempts, "last", last_json(r), "code",
-                     (int)r->code, "enhanced", text_json(r->enhanced), "finding", text_json(r->finding), "next_attempt",
-                     time_json(r->next_attempt));
+                     (int)r->code, "enhanced", ask_text_json(r->enhanced), "finding", ask_text_json(r->finding),
+                     "next_attempt", ask_time_json(r->next_attempt));
 }
 
 /* At most `max` of them; "recipient_count" always says how many there are. */
@@ -113,6 +114,40 @@ static bool add_recipients(struct queue *q, uint64_t id, size_t max, struct aren
     return true;
 }
 
+struct bounces {
+    json_t *recipients, *others;
+};
+
+static void add_bounce(void *ctx, const struct store_bounce *b)
+{
+    struct bounces *all = ctx;
+    json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:o}", "action", ask_text_json(b->action), "status",
+                             ask_text_json(b->status), "diagnostic", ask_text_json(b->diagnostic), "host",
+                             ask_text_json(b->host), "time", ask_time_json(b->time));
+    size_t i;
+    json_t *r;
+    json_array_foreach(all->recipients, i, r)
+    {
+        if (object_address_equal(json_string_value(json_object_get(r, "address")), b->recipient)) {
+            json_object_set_new(r, "bounced_back", json);
+            return;
+        }
+    }
+    json_object_set_new(json, "recipient", ask_text_json(b->recipient));
+    json_array_append_new(all->others, json);
+}
+
+/* What other servers said after the provider had taken it: beside the recipient, or by itself where that is nobody's address here. */
+static bool add_bounces(struct queue *q, uint64_t id, json_t *out, struct fault *why)
+{
+    struct bounces all = { json_object_get(out, "recipients"), json_array() };
+    bool ok = store_bounce_each(q->store, id, add_bounce, &all, why);
+    if (json_array_size(all.others))
+        json_object_set(out, "bounced_back", all.others);
+    json_decref(all.others);
+    return ok;
+}
+
 static bool add_attempts(struct queue *q, uint64_t id, struct arena *arena, json_t *out, struct fault *why)
 {
     struct store_attempt *list;
@@ -121,9 +156,9 @@ static bool add_attempts(struct queue *q, uint64_t id, struct arena *arena, json
         return false;
     json_t *items = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(items, json_pack("{s:o, s:o, s:s, s:o}", "time", time_json(list[i].time), "host",
-                                               text_json(list[i].host), "outcome", list[i].outcome, "dialogue",
-                                               text_json(list[i].dialogue)));
+        json_array_append_new(items, json_pack("{s:o, s:o, s:s, s:o}", "time", ask_time_json(list[i].time), "host",
+                                               ask_text_json(list[i].host), "outcome", list[i].outcome, "dialogue",
+                                               ask_text_json(list[i].dialogue)));
     json_object_set_new(out, "attempts", items);
     return true;
 }
@@ -135,8 +170,8 @@ static void add_reason(const struct queue *q, uint64_t id, json_t *json)
     if (!m || m->flow->lane->rest == LANE_OPEN)
         return;
     const struct lane *l = m->flow->lane;
-    json_object_set_new(json, "mailbox_finding", text_json(l->finding));
-    json_object_set_new(json, "mailbox_text", text_json(l->text));
+    json_object_set_new(json, "mailbox_finding", ask_text_json(l->finding));
+    json_object_set_new(json, "mailbox_text", ask_text_json(l->text));
 }
 
 static bool find(struct ask *a, struct arena *arena, struct store_message *m, struct fault *why)
@@ -162,14 +197,15 @@ bool ask_message_get(struct ask *a, struct fault *why)
     if (ok) {
         a->out = message_json(a->q, &m);
         add_reason(a->q, m.id, a->out);
-        ok = add_recipients(a->q, m.id, SIZE_MAX, arena, a->out, why) && add_attempts(a->q, m.id, arena, a->out, why);
+        ok = add_recipients(a->q, m.id, SIZE_MAX, arena, a->out, why) && add_bounces(a->q, m.id, a->out, why) &&
+             add_attempts(a->q, m.id, arena, a->out, why);
     }
     arena_free(arena);
     return ok;
 }
 
 /* Small bodies too go by descriptor: one way for the caller to read. */
-static int as_file(struct bytes body, struct fault *why)
+int ask_as_file(struct bytes body, struct fault *why)
 {
     int fd = memfd_create("message", MFD_CLOEXEC);
     if (fd >= 0 && write(fd, body.data, body.size) == (ssize_t)body.size)
@@ -193,7 +229,7 @@ bool ask_message_content(struct ask *a, struct fault *why)
     }
     ok = ok && store_body_get(a->q->store, m.id, arena, &body, &a->fd, why);
     if (ok && a->fd < 0)
-        ok = (a->fd = as_file(body, why)) >= 0;
+        ok = (a->fd = ask_as_file(body, why)) >= 0;
     if (ok)
         a->out = json_pack("{s:I}", "size", (json_int_t)m.size);
     arena_free(arena);
@@ -308,8 +344,8 @@ static bool lane_json(void *ctx, const char *key, void *value)
         json_array_append_new(ctx, json_pack("{s:s, s:s, s:I, s:i, s:o, s:o, s:o, s:I, s:I}", "mailbox", l->address,
                                              "state", l->is_paused ? "paused" : names[l->rest], "queued",
                                              (json_int_t)l->queued, "active", (int)l->active, "finding",
-                                             text_json(l->finding), "text", text_json(l->text), "next_attempt",
-                                             l->rest == LANE_OPEN ? json_null() : time_json(l->resume),
+                                             ask_text_json(l->finding), "text", ask_text_json(l->text), "next_attempt",
+                                             l->rest == LANE_OPEN ? json_null() : ask_time_json(l->resume),
                                              "recipients_today", (json_int_t)pace_total(&l->day, queue_now(l->queue)),
                                              "recipients_per_day", (json_int_t)l->limits.recipients_per_day));
     return true;
@@ -325,9 +361,9 @@ bool ask_queue_stats(struct ask *a, struct fault *why)
             count_one(&n, q->table.slots[i]);
     map_each(q->lanes, lane_json, lanes);
     a->out = json_pack("{s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:b, s:s, s:o}", "queued", n.queued, "active",
-                       n.active, "deferred", n.deferred, "held", n.held, "oldest", time_json((int64_t)(n.oldest >> 20)),
-                       "accepted_total", (json_int_t)q->accepted_total, "delivered_total",
-                       (json_int_t)q->delivered_total, "bounced_total", (json_int_t)q->bounced_total, "is_open",
-                       !q->closed[0], "closed_why", q->closed, "by_mailbox", lanes);
+                       n.active, "deferred", n.deferred, "held", n.held, "oldest",
+                       ask_time_json((int64_t)(n.oldest >> 20)), "accepted_total", (json_int_t)q->accepted_total,
+                       "delivered_total", (json_int_t)q->delivered_total, "bounced_total", (json_int_t)q->bounced_total,
+                       "is_open", !q->closed[0], "closed_why", q->closed, "by_mailbox", lanes);
     return a->out || fault_set(why, FAULT_LOCAL, "api.json", "the numbers can't be written as JSON");
 }

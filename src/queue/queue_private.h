@@ -290,9 +290,13 @@ struct ask {
 typedef bool ask_fn(struct ask *a, struct fault *why);
 ask_fn ask_object_list, ask_object_get, ask_object_put, ask_object_patch, ask_object_remove;
 ask_fn ask_message_list, ask_message_get, ask_message_content, ask_queue_stats, ask_mailbox_well;
+ask_fn ask_inbound_list, ask_inbound_get, ask_inbound_content, ask_inbound_stats, ask_inbound_retry, ask_inbound_remove;
 ask_fn ask_message_retry, ask_message_hold, ask_message_release, ask_message_remove;
 const char *ask_text(const struct ask *a, const char *key); /* "" if absent */
 bool ask_id(const char *text, uint64_t *id);
+json_t *ask_time_json(int64_t time);                   /* 0: null */
+json_t *ask_text_json(const char *text);               /* what is not UTF-8 is shown all the same */
+int ask_as_file(struct bytes body, struct fault *why); /* a descriptor of memory; -1 */
 void ask_objects_load(struct queue *q);
 const char *queued_state_name(const struct queued *m); /* of an open one */
 

@@ -19,6 +19,7 @@
 #include "msg/token_msg.h"
 #include "role/role.h"
 #include "token/verbs.h"
+#include "vault/sign.h"
 
 #define MARK_SIZE 16
 
@@ -92,6 +93,21 @@ static void heard_token_ask(void *ctx, const void *message)
     const struct token_ask *ask = message;
     struct token_want want = { ask->mailbox, ask->protocol, ask->refused, ask->is_fresh };
     tokens_ask(p->self->tokens, &want, on_token, p, ask->tag);
+}
+
+/* --- inbox: signatures --- */
+
+static void heard_sign_ask(void *ctx, const void *message)
+{
+    struct peer *p = ctx;
+    const struct sign_ask *ask = message;
+    struct fault why = { 0 };
+    char signature[SIGN_SIZE] = "";
+    struct sign_answer answer = { .tag = ask->tag, .signature = signature };
+    answer.is_ok = sign_text(p->self->vault, ask->key, bytes_of(ask->text), signature, &why);
+    answer.id = why.id;
+    answer.text = why.text;
+    channel_send(p->channel, SIGN_ANSWER, &answer);
 }
 
 /* --- admin --- */
@@ -179,7 +195,7 @@ static const struct channel_row relay_rows[] = {
 static const struct channel_row inbox_rows[] = {
     CHANNEL_ROW(TOKEN_ASK, token_ask, heard_token_ask),
     CHANNEL_ROW(TOKEN_ANSWER, token_answer, NULL),
-    CHANNEL_ROW(SIGN_ASK, sign_ask, channel_ignore),
+    CHANNEL_ROW(SIGN_ASK, sign_ask, heard_sign_ask),
     CHANNEL_ROW(SIGN_ANSWER, sign_answer, NULL),
     { 0 },
 };

@@ -6,10 +6,12 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "base/raw_link.h"
 #include "base/text.h"
 #include "doctor/finding.h"
 #include "token/certificate.h"
 #include "vault/seal.h"
+#include "vault/sign.h"
 
 #define SECRET_MAX 4096
 
@@ -262,6 +264,42 @@ static void app_forget(const struct asked *a)
     conclude(a, ok, &why);
 }
 
+/* A key for an endpoint's signatures, shown in the answer and never again. */
+static void endpoint_key(const struct asked *a)
+{
+    struct fault why = { 0 };
+    const char *name = text_in(a, "name");
+    struct secret *key = sign_new_key(a->v->parts.vault, name, without_newline(a->secret), &why);
+    if (!key) {
+        refuse(a->v, a->tag, "", &why);
+        return;
+    }
+    answer(a->v, a->tag, 200, json_pack("{s:s}", "name", name), secret_bytes(key));
+    secret_free(key);
+}
+
+static void endpoint_forget(const struct asked *a)
+{
+    struct fault why = { 0 };
+    bool ok = sign_forget_key(a->v->parts.vault, text_in(a, "name"), &why);
+    conclude(a, ok, &why);
+}
+
+/* Whoever shows a link need not know the key to learn whether it is one of ours. */
+static void link_check(const struct asked *a)
+{
+    struct fault why = { 0 };
+    const char *text = text_in(a, "text");
+    if (sign_is(a->v->parts.vault, RAW_LINK_KEY, bytes_of(text), text_in(a, "signature"), &why)) {
+        answer(a->v, a->tag, 204, NULL, BYTES_NONE);
+    } else if (why.kind != FAULT_NONE) {
+        refuse(a->v, a->tag, "", &why);
+    } else {
+        answer(a->v, a->tag, 404,
+               json_pack("{s:s, s:s}", "title", "Not signed here", "detail", "the signature is wrong"), BYTES_NONE);
+    }
+}
+
 /* The key that was given; or, where Postern itself can store it, a new random one. */
 static struct secret *next_master_key(const struct asked *a, struct fault *why)
 {
@@ -311,6 +349,9 @@ static const struct verb {
     { "authorize.wait", "id", authorize_wait_verb },
     { "app.password", "name", app_password },
     { "app.forget", "name", app_forget },
+    { "endpoint.key", "name", endpoint_key },
+    { "endpoint.forget", "name", endpoint_forget },
+    { "link.check", "text", link_check },
     { "vault.rekey", NULL, vault_rekey_verb },
 };
 

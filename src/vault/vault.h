@@ -24,6 +24,8 @@
 #define VAULT_GRANT "grant"
 #define VAULT_APP_GRANT "appgrant"
 #define VAULT_APP_PASSWORD "app"
+#define VAULT_ENDPOINT_KEY "endpoint"
+#define VAULT_LINK_KEY "link"
 
 struct vault;
 
