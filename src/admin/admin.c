@@ -2,8 +2,8 @@
 #include "admin/admin_private.h"
 #include "base/log.h"
 
-struct admin *admin_new(struct loop *l, int listen_fd, const struct conf *conf, admin_ask_parent_fn *ask_parent,
-                        void *ctx, struct fault *why)
+struct admin *admin_new(struct loop *l, int listen_fd, int console_fd, const struct conf *conf,
+                        admin_ask_parent_fn *ask_parent, void *ctx, struct fault *why)
 {
     struct admin *a = mem_alloc(sizeof *a);
     a->loop = l;
@@ -13,7 +13,7 @@ struct admin *admin_new(struct loop *l, int listen_fd, const struct conf *conf, 
     a->directory = directory_new();
     list_init(&a->requests);
     list_init(&a->asks);
-    if (admin_http_start(a, listen_fd, why))
+    if (admin_http_start(a, (const int[]){ [DOOR_API] = listen_fd, [DOOR_CONSOLE] = console_fd }, why))
         return a;
     directory_free(a->directory);
     free(a);

@@ -1,7 +1,8 @@
 /* admin/admin.h - the API over HTTP: turns requests into verbs for the roles that own the matter, and answers into responses.
  *
  * The requests, their verbs and their JSON are listed in doc/internal-api.md. No object, mail or secret is kept here: a
- * secret that was typed passes through to the vault and is wiped. Permission is being able to open the Unix socket. */
+ * secret that was typed passes through to the vault and is wiped. Permission is being able to open the Unix socket;
+ * at the console's address the only permission is a signed link. */
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
@@ -29,9 +30,13 @@ typedef void admin_ask_parent_fn(void *ctx, uint64_t tag, const char *json);
  * `group` ("" : the owner alone). Needs the rights of the daemon's start. -1 with a fault. */
 int admin_socket_open(const char *path, const char *group, struct fault *why);
 
-/* Serves on `listen_fd` (taken). `conf` is lent until the next admin_set_conf(). NULL with a fault. */
-struct admin *admin_new(struct loop *l, int listen_fd, const struct conf *conf, admin_ask_parent_fn *ask_parent,
-                        void *ctx, struct fault *why);
+/* The console's address as `conf` has it: -1 where it has none, also with a fault. Anybody on this machine may connect; what they may
+ * ask for stands in admin/route.c. */
+bool admin_console_open(const struct conf *conf, int *fd, struct fault *why);
+
+/* Serves the API on `listen_fd` and the console on `console_fd` (taken; -1: not). `conf` is lent until the next admin_set_conf(). NULL with a fault. */
+struct admin *admin_new(struct loop *l, int listen_fd, int console_fd, const struct conf *conf,
+                        admin_ask_parent_fn *ask_parent, void *ctx, struct fault *why);
 void admin_free(struct admin *a); /* open requests are dropped; takes NULL */
 void admin_set_conf(struct admin *a, const struct conf *conf);
 

@@ -9,11 +9,12 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "object/directory.h"
+#include "proto/mime/letter.h"
 
 #define ADMIN_BODY_LIMIT (512u << 10)
 #define ADMIN_ASK_MS 60000
 #define ADMIN_LONG_ASK_MS (20 * 60000)
-#define ADMIN_PARAMS 2
+#define ADMIN_PARAMS 3
 #define ADMIN_ASKS 6
 
 struct request;
@@ -74,11 +75,19 @@ struct request {
     struct log_follow *follow;
 };
 
+/* A way in: the Unix socket with the API, or the console's address with what anybody may ask for. */
+enum door_kind { DOOR_API, DOOR_CONSOLE, DOORS };
+struct door {
+    struct admin *admin;
+    enum door_kind kind;
+    struct MHD_Daemon *daemon; /* NULL: not open */
+    struct loop_io *io;
+};
+
 struct admin {
     struct loop *loop;
     const struct conf *conf;
-    struct MHD_Daemon *daemon;
-    struct loop_io *io;
+    struct door doors[DOORS];
     struct loop_timer timer;
     struct loop_deferred run;
     struct channel *peers[ADMIN_PEERS];
@@ -90,7 +99,8 @@ struct admin {
 };
 
 /* http.c */
-bool admin_http_start(struct admin *a, int listen_fd, struct fault *why);
+/* `fds` by enum door_kind, taken; -1: not that one. */
+bool admin_http_start(struct admin *a, const int fds[DOORS], struct fault *why);
 void admin_http_stop(struct admin *a);
 /* Sets the connection aside until there is something to say, or the client goes away. */
 void admin_http_sleep(struct request *r);
@@ -105,6 +115,8 @@ const char *request_header(struct request *r, const char *name); /* NULL if abse
 json_t *request_json(struct request *r);
 void respond_json(struct request *r, unsigned status, json_t *json); /* given */
 void respond_empty(struct request *r, unsigned status);
+void respond_plain(struct request *r, unsigned status, const char *text);
+void respond_octets(struct request *r, struct bytes octets /* lent */, const char *content_type);
 void respond_fd(struct request *r, int fd, const char *content_type); /* given */
 void respond_problem(struct request *r, unsigned status, const char *title, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -137,15 +149,27 @@ void upload_fini(struct upload *u);
 bool submission_add(struct request *r, struct bytes data);
 
 /* route.c */
-const struct admin_route *route_find(const char *method, const char *path, struct arena *arena, const char **params,
-                                     bool *is_path_known);
+const struct admin_route *route_find(enum door_kind door, const char *method, const char *path, struct arena *arena,
+                                     const char **params, bool *is_path_known);
 
 /* the handlers, by subject: objects.c */
 request_fn providers_list, providers_get, providers_put, providers_patch, providers_delete;
 request_fn registrations_list, registrations_get, registrations_put, registrations_patch, registrations_delete;
 request_fn mailboxes_list, mailboxes_get, mailboxes_put, mailboxes_patch, mailboxes_delete;
 request_fn apps_list, apps_get, apps_put, apps_patch, apps_delete;
+/* endpoints.c */
+request_fn api_endpoints_list, api_endpoints_get, api_endpoints_put, api_endpoints_patch, api_endpoints_delete;
+request_fn endpoint_key, endpoint_test, endpoint_pause, endpoint_resume;
+/* What a role's list says of that endpoint; lent, NULL. */
+json_t *endpoint_line_of(const struct ask *k, const char *name);
+/* inbound.c */
+request_fn inbound_list, inbound_get, inbound_content, inbound_retry, inbound_remove;
+request_fn mailbox_inbox_list, mailbox_inbox_get, mailbox_inbox_attachment, raw_link_get;
+/* letter_json.c */
+json_t *letter_json(const struct letter *l); /* given */
 /* credentials.c */
+/* The body's member `name` as bytes, or nothing; it leaves the JSON wiped, so that no later dump can show it. */
+struct bytes take_secret(struct request *r, json_t *body, const char *name);
 request_fn registration_secret, registration_certificate, mailbox_password, mailbox_grant, app_password, daemon_rekey;
 /* authorize.c */
 request_fn mailbox_authorize, authorizations_finish, authorizations_wait;

@@ -4,8 +4,7 @@
 #include "admin/admin_private.h"
 #include "base/secret.h"
 
-/* The body's member `name` as bytes, or nothing; it leaves the JSON wiped, so that no later dump can show it. */
-static struct bytes take_secret(struct request *r, json_t *body, const char *name)
+struct bytes take_secret(struct request *r, json_t *body, const char *name)
 {
     json_t *member = json_object_get(body, name);
     if (!json_is_string(member))

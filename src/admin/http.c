@@ -1,4 +1,4 @@
-/* The HTTP server on the loop: libmicrohttpd's epoll descriptor is watched as one descriptor of ours.
+/* The HTTP servers on the loop: libmicrohttpd's epoll descriptor is watched as one descriptor of ours.
  *
  * Decides nothing about requests; it collects them (request.c), finds their handler (route.c) and runs it once the body
  * is complete. */
@@ -11,15 +11,18 @@
 #include "base/log.h"
 #include "base/text.h"
 
-#define SECONDS_PER_CONNECTION 3600
-
 static void server_run(void *ctx);
 
 static void timer_rearm(struct admin *a)
 {
-    MHD_UNSIGNED_LONG_LONG ms;
-    if (MHD_get_timeout(a->daemon, &ms) == MHD_YES)
-        loop_timer_start(&a->timer, (int64_t)ms);
+    int64_t soonest = INT64_MAX;
+    for (struct door *d = a->doors; d < a->doors + DOORS; d++) {
+        MHD_UNSIGNED_LONG_LONG ms;
+        if (d->daemon && MHD_get_timeout(d->daemon, &ms) == MHD_YES && (int64_t)ms < soonest)
+            soonest = (int64_t)ms;
+    }
+    if (soonest < INT64_MAX)
+        loop_timer_start(&a->timer, soonest);
     else
         loop_timer_stop(&a->timer);
 }
@@ -27,7 +30,9 @@ static void timer_rearm(struct admin *a)
 static void server_run(void *ctx)
 {
     struct admin *a = ctx;
-    MHD_run(a->daemon);
+    for (struct door *d = a->doors; d < a->doors + DOORS; d++)
+        if (d->daemon)
+            MHD_run(d->daemon);
     timer_rearm(a);
 }
 
@@ -84,11 +89,13 @@ static enum MHD_Result dispatch(struct request *r)
     return MHD_YES;
 }
 
-static void find_route(struct request *r, const char *method, const char *path)
+static void find_route(struct request *r, enum door_kind door, const char *method, const char *path)
 {
     bool is_path_known = false;
-    r->route = route_find(method, path, r->arena, r->params, &is_path_known);
-    if (!r->route && is_path_known)
+    r->route = route_find(door, method, path, r->arena, r->params, &is_path_known);
+    if (!r->route && door == DOOR_CONSOLE)
+        respond_plain(r, 404, "There is nothing here, or not any more.\n");
+    else if (!r->route && is_path_known)
         respond_problem(r, 405, "Method not allowed", "%s does not take %s", path, method);
     else if (!r->route)
         respond_problem(r, 404, "Not found", "there is nothing at %s; doc/internal-api.md lists what there is", path);
@@ -122,11 +129,11 @@ static enum MHD_Result send_response(struct request *r)
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url, const char *method,
                                   const char *version, const char *data, size_t *size, void **slot)
 {
-    struct admin *a = ctx;
+    struct door *d = ctx;
     struct request *r = *slot;
     if (!r) {
-        *slot = r = request_new(a, connection);
-        find_route(r, method, url);
+        *slot = r = request_new(d->admin, connection);
+        find_route(r, d->kind, method, url);
         return r->route ? MHD_YES : send_response(r);
     }
     if (*size > 0) {
@@ -156,22 +163,48 @@ static void on_server_log(void *ctx, const char *format, va_list args)
     log_debug("admin.http", LOG_BYTES("text", bytes_trim(bytes_of(line))));
 }
 
-bool admin_http_start(struct admin *a, int listen_fd, struct fault *why)
+static bool open_door(struct admin *a, enum door_kind kind, int fd, struct fault *why)
 {
-    a->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-                                 on_request, a, MHD_OPTION_EXTERNAL_LOGGER, on_server_log, a, MHD_OPTION_LISTEN_SOCKET,
-                                 listen_fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, a, MHD_OPTION_CONNECTION_TIMEOUT,
-                                 (unsigned)SECONDS_PER_CONNECTION, MHD_OPTION_CONNECTION_LIMIT, 256u, MHD_OPTION_END);
-    if (!a->daemon) {
-        close(listen_fd);
-        return fault_set(why, FAULT_LOCAL, "", "the HTTP server of the admin socket did not start");
+    static const struct {
+        unsigned seconds, connections;
+        const char *name;
+    } limits[] = {
+        [DOOR_API] = { 3600, 256, "the admin socket" }, /* a log may be followed for long */
+        [DOOR_CONSOLE] = { 60, 128, "console.address" },
+    };
+    struct door *d = &a->doors[kind];
+    *d = (struct door){ .admin = a, .kind = kind };
+    if (fd < 0)
+        return true;
+    d->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+                                 on_request, d, MHD_OPTION_EXTERNAL_LOGGER, on_server_log, a, MHD_OPTION_LISTEN_SOCKET,
+                                 fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, a, MHD_OPTION_CONNECTION_TIMEOUT,
+                                 limits[kind].seconds, MHD_OPTION_CONNECTION_LIMIT, limits[kind].connections,
+                                 MHD_OPTION_END);
+    if (!d->daemon) {
+        close(fd);
+        return fault_set(why, FAULT_LOCAL, "", "the HTTP server of %s did not start", limits[kind].name);
     }
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(a->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(d->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     assert(info);
-    a->io = loop_io_new(a->loop, info->epoll_fd, LOOP_READ, on_readable, a);
+    d->io = loop_io_new(a->loop, info->epoll_fd, LOOP_READ, on_readable, a);
+    return true;
+}
+
+bool admin_http_start(struct admin *a, const int fds[DOORS], struct fault *why)
+{
+    bool ok = true;
     loop_timer_init(&a->timer, a->loop, server_run, a);
     loop_deferred_init(&a->run, server_run, a);
-    return true;
+    for (unsigned kind = 0; kind < DOORS; kind++) {
+        if (ok)
+            ok = open_door(a, (enum door_kind)kind, fds[kind], why);
+        else if (fds[kind] >= 0)
+            close(fds[kind]);
+    }
+    if (!ok)
+        admin_http_stop(a);
+    return ok;
 }
 
 /* The server insists that nobody sleeps when it stops. */
@@ -186,9 +219,12 @@ static void wake_everybody(struct admin *a)
 
 void admin_http_stop(struct admin *a)
 {
-    loop_io_free(a->io);
+    for (struct door *d = a->doors; d < a->doors + DOORS; d++)
+        loop_io_free(d->io);
     loop_timer_stop(&a->timer);
     wake_everybody(a);
     loop_undefer(&a->run);
-    MHD_stop_daemon(a->daemon);
+    for (struct door *d = a->doors; d < a->doors + DOORS; d++)
+        if (d->daemon)
+            MHD_stop_daemon(d->daemon);
 }

@@ -1,4 +1,4 @@
-/* Providers, registrations, mailboxes, apps: the queue role keeps them, the vault adds what it knows of their sign-in. */
+/* Providers, registrations, mailboxes, apps, endpoints: the queue role keeps them, the vault adds what it knows of their sign-in. */
 #include <string.h>
 
 #include "admin/admin_private.h"
@@ -54,6 +54,7 @@ static void forget_then_answer(struct request *r)
         { registrations_delete, "registration.forget", "name" },
         { mailboxes_delete, "mailbox.forget", "address" },
         { apps_delete, "app.forget", "name" },
+        { api_endpoints_delete, "endpoint.forget", "name" },
     };
     if (!respond_unless_ok(r, &r->asks[0]))
         return;
@@ -103,6 +104,7 @@ OBJECT_READERS(registrations, "registration")
 OBJECT_HANDLERS(apps, "app")
 OBJECT_READERS(apps, "app")
 OBJECT_HANDLERS(mailboxes, "mailbox")
+OBJECT_HANDLERS(api_endpoints, "endpoint")
 
 /* A mailbox is shown with what the vault knows of its grant. While the vault is away the rest is still worth showing. */
 static void mailbox_with_grant(struct request *r)

@@ -104,6 +104,20 @@ void respond_empty(struct request *r, unsigned status)
     decided(r, status, MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
 }
 
+void respond_plain(struct request *r, unsigned status, const char *text)
+{
+    respond_text(r, status, "text/plain; charset=utf-8", mem_strdup(text));
+}
+
+void respond_octets(struct request *r, struct bytes octets, const char *content_type)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer(octets.size, (void *)(uintptr_t)octets.data,
+                                                                    MHD_RESPMEM_MUST_COPY);
+    MHD_add_response_header(response, "Content-Type", content_type);
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    decided(r, 200, response);
+}
+
 void respond_fd(struct request *r, int fd, const char *content_type)
 {
     struct stat st;
@@ -114,6 +128,8 @@ void respond_fd(struct request *r, int fd, const char *content_type)
     }
     struct MHD_Response *response = MHD_create_response_from_fd64((uint64_t)st.st_size, fd);
     MHD_add_response_header(response, "Content-Type", content_type);
+    MHD_add_response_header(response, "Cache-Control", "no-store");
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     decided(r, 200, response);
 }
 

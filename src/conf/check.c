@@ -57,6 +57,24 @@ static bool is_host_name(const char *text)
     return true;
 }
 
+static void check_console(const struct check *c)
+{
+    struct net_addr at;
+    struct fault f = { 0 };
+    const char *address = c->conf->console.address, *url = c->conf->console.public_url;
+    if (address[0] && net_addr_parse(address, &at, NULL) && !net_addr_is_loopback(&at)) {
+        fault_set(&f, FAULT_CONFIG, INVALID,
+                  "%s can be reached from other machines, and the console speaks without TLS: use 127.0.0.1 and let a "
+                  "web server with TLS pass on what is for it; its address goes into console.public-url",
+                  address);
+        c->tell(c->ctx, "console.address", NULL, &f);
+    }
+    if (url[0] && strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0) {
+        fault_set(&f, FAULT_CONFIG, INVALID, "console.public-url must be an address like https://mail.example.org/");
+        c->tell(c->ctx, "console.public-url", NULL, &f);
+    }
+}
+
 void conf_check(const struct conf *conf, conf_tell_fn *tell, void *ctx)
 {
     struct check c = { conf, tell, ctx };
@@ -65,6 +83,7 @@ void conf_check(const struct conf *conf, conf_tell_fn *tell, void *ctx)
         check_pair(&c, &conf->listeners[i]);
         check_twins(&c, i);
     }
+    check_console(&c);
     if (!is_host_name(conf->hostname)) {
         fault_set(&f, FAULT_CONFIG, INVALID, "hostname must be a host name like mail.example.org");
         tell(ctx, "hostname", NULL, &f);

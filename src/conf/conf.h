@@ -35,7 +35,7 @@ struct conf {
     struct {
         const char *socket;               /* default {state}/admin.sock */
         const char *group;                /* who may use the commands; "" : the user of the daemon */
-        const char *address, *public_url; /* the console; later */
+        const char *address, *public_url; /* the console; "" : not open, and links begin with http://{address}/ */
     } console;
     struct {
         const char *level;    /* error, warn, info, debug */

@@ -25,9 +25,9 @@ const struct conf_row conf_rows[] = {
     { "console.group", CONF_TEXT, AT(console.group), "", "", FIXED,
       "Group that may use the commands, beside the daemon's user." },
     { "console.address", CONF_ADDRESS, AT(console.address), "", "", FIXED,
-      "Address of the console pages, which this version does not have yet." },
+      "Address, on this machine, where links to raw mail are answered; the console's pages come later." },
     { "console.public-url", CONF_TEXT, AT(console.public_url), "", "", RELOADABLE,
-      "Address of the console as browsers will see it." },
+      "The same as others reach it, through a web server with TLS; links begin with it." },
 
     { "log.level", CONF_CHOICE, AT(log.level), "error, warn, info, debug", "info", RELOADABLE,
       "Least important event still written." },

@@ -6,17 +6,17 @@
 struct admin_role {
     struct role *role;
     struct admin *admin;
-    int listen_fd;
+    int listen_fd, console_fd;
 };
 
 static void *prepare(struct role *r, struct fault *why)
 {
     const struct conf *conf = role_conf(r);
-    int fd = admin_socket_open(conf->console.socket, conf->console.group, why);
-    if (fd < 0)
+    int fd = admin_socket_open(conf->console.socket, conf->console.group, why), console;
+    if (fd < 0 || !admin_console_open(conf, &console, why))
         return NULL;
     struct admin_role *self = mem_alloc(sizeof *self);
-    *self = (struct admin_role){ .role = r, .listen_fd = fd };
+    *self = (struct admin_role){ .role = r, .listen_fd = fd, .console_fd = console };
     return self;
 }
 
@@ -29,7 +29,8 @@ static void ask_parent(void *ctx, uint64_t tag, const char *json)
 static bool start(void *ctx, struct fault *why)
 {
     struct admin_role *self = ctx;
-    self->admin = admin_new(role_loop(self->role), self->listen_fd, role_conf(self->role), ask_parent, self, why);
+    self->admin = admin_new(role_loop(self->role), self->listen_fd, self->console_fd, role_conf(self->role), ask_parent,
+                            self, why);
     if (!self->admin)
         return false;
     role_ready(self->role);

@@ -136,13 +136,13 @@ static int stage_up(void **state)
     struct fault why;
     int fd = admin_socket_open(s->socket, "", &why);
     assert_true(fd >= 0);
-    s->admin = admin_new(s->loop, fd, &s->conf, ask_parent, s, &why);
+    s->admin = admin_new(s->loop, fd, -1, &s->conf, ask_parent, s, &why);
     assert_non_null(s->admin);
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
     s->ours = channel_new(s->loop, pair[0], near_rows, channel_over, s);
     s->theirs = channel_new(s->loop, pair[1], far_rows, channel_over, s);
-    for (int peer = ADMIN_PEER_QUEUE; peer <= ADMIN_PEER_RELAY; peer++)
+    for (int peer = ADMIN_PEER_QUEUE; peer <= ADMIN_PEER_INBOX; peer++)
         admin_set_peer(s->admin, (enum admin_peer)peer, s->ours);
     *state = s;
     return 0;
