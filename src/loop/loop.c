@@ -71,6 +71,7 @@ struct loop *loop_private_new(void)
     l->tick = evtimer_new(l->base, on_tick, l);
     list_init(&l->deferred);
     list_init(&l->signals);
+    list_init(&l->killed);
     return l;
 }
 
@@ -94,6 +95,7 @@ void loop_free(struct loop *l)
     if (!l)
         return;
     loop_private_run_deferred(l);
+    loop_private_reap_killed(l);
     assert(l->timers.count == 0 && list_is_empty(&l->signals) && list_is_empty(&l->deferred));
     free_memory(l);
 }

@@ -1,4 +1,4 @@
-/* loop/loop.h - one thread, one loop: descriptors, timers, signals, and work at the end of a turn.
+/* loop/loop.h - one thread, one loop: descriptors, timers, signals, children, and work at the end of a turn.
  *
  * libevent stands behind it for readiness; timers are our own, so that loop_new_virtual() is the same code with a clock
  * that a test moves, and a test build's clock file (base/clock.h) moves a whole daemon. No other room sees libevent.
@@ -20,7 +20,7 @@ struct loop_signal;
 struct loop *loop_new(void);
 /* Timers run on a clock that only loop_advance() moves. Descriptors work as ever (polled without waiting). */
 struct loop *loop_new_virtual(int64_t wall_ms);
-/* Takes NULL. Runs what is still deferred; every io, timer and signal must be gone or stopped. */
+/* Takes NULL. Runs what is still deferred; every io, timer, signal and child must be gone or stopped. */
 void loop_free(struct loop *l);
 
 void loop_run(struct loop *l);  /* until loop_stop(); log_flush() after every turn */
@@ -71,6 +71,14 @@ typedef void loop_signal_fn(void *ctx, int signal);
 /* The signal is blocked and read from a descriptor, so `fn` is an ordinary callback. */
 struct loop_signal *loop_signal_new(struct loop *l, int signal, loop_signal_fn *fn, void *ctx);
 void loop_signal_free(struct loop_signal *s); /* takes NULL */
+
+/* A child of this process that ended: `status` is as waitpid() gives it. It is reaped when `fn` returned, so until then its process
+ * group is nobody else's. By pidfd; where the kernel gives none, by looking every 50 ms. Not to be mixed with other waiting. */
+struct loop_child;
+typedef void loop_child_fn(void *ctx, int status);
+struct loop_child *loop_child_new(struct loop *l, pid_t pid, loop_child_fn *fn, void *ctx);
+/* Takes NULL; safe inside its own callback. One that still runs is killed (it alone, not its group) and reaped later by the loop. */
+void loop_child_free(struct loop_child *c);
 
 /* In a child after fork(): frees the parent's loop without disturbing the kernel objects that both share, and unblocks its
  * signals. Its descriptors stay open until the caller closes them; its io objects must not be touched any more. */

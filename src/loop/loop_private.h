@@ -24,9 +24,11 @@ struct loop {
     struct timers timers;
     struct list deferred;
     struct list signals;
+    struct list killed; /* children that nobody waits for any more */
 };
 
 struct loop *loop_private_new(void);
+void loop_private_reap_killed(struct loop *l); /* waits for them: they were killed */
 void loop_private_run_deferred(struct loop *l);
 
 struct loop_timer *timers_first(const struct timers *t); /* NULL: none runs */

@@ -330,6 +330,76 @@ static void a_clock_file_moves_a_real_loop(void **state)
 #endif
 }
 
+struct ended {
+    struct loop_child *child;
+    int count, status;
+    bool frees;
+};
+
+static void on_ended(void *ctx, int status)
+{
+    struct ended *e = ctx;
+    e->count++;
+    e->status = status;
+    if (e->frees)
+        loop_child_free(e->child);
+}
+
+static pid_t child_that(int code)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (code < 0)
+            raise(-code);
+        while (code == 1000)
+            pause();
+        _exit(code);
+    }
+    return pid;
+}
+
+static void turn_until_ended(struct loop *l, const struct ended *e)
+{
+    for (int i = 0; i < 1000 && e->count == 0; i++) {
+        loop_turn(l, 10);
+        usleep(1000);
+    }
+    assert_int_equal(e->count, 1);
+}
+
+static void children_end_on_either_loop(void **state)
+{
+    const int codes[] = { 0, 75, -SIGTERM };
+    for (int i = 0; i < 6; i++) {
+        struct loop *l = i % 2 ? loop_new_virtual(1000) : loop_new();
+        struct ended e = { .frees = i < 3 };
+        int code = codes[i % 3];
+        pid_t pid = child_that(code);
+        e.child = loop_child_new(l, pid, on_ended, &e);
+        turn_until_ended(l, &e);
+        assert_int_equal(e.status, code < 0 ? -code : code << 8);
+        assert_true(waitpid(pid, NULL, WNOHANG) < 0); /* reaped */
+        if (!e.frees)
+            loop_child_free(e.child);
+        loop_free(l);
+    }
+}
+
+static void a_child_that_is_let_go_is_killed_and_reaped(void **state)
+{
+    struct loop *l = loop_new();
+    struct ended e = { .count = 0 };
+    pid_t pids[2] = { child_that(1000), child_that(1000) };
+    loop_child_free(loop_child_new(l, pids[0], on_ended, &e));
+    for (int i = 0; i < 1000 && kill(pids[0], 0) == 0; i++)
+        loop_turn(l, 10);
+    assert_true(waitpid(pids[0], NULL, WNOHANG) < 0);
+    loop_child_free(loop_child_new(l, pids[1], on_ended, &e));
+    loop_free(l); /* waits for it */
+    assert_true(waitpid(pids[1], NULL, WNOHANG) < 0);
+    assert_int_equal(e.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,6 +415,8 @@ int main(void)
         cmocka_unit_test(a_turn_waits_for_its_timer_and_not_longer),
         cmocka_unit_test(signals_are_heard_in_the_loop),
         cmocka_unit_test(a_forked_child_forgets_without_disturbing),
+        cmocka_unit_test(children_end_on_either_loop),
+        cmocka_unit_test(a_child_that_is_let_go_is_killed_and_reaped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
