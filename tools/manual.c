@@ -202,6 +202,7 @@ static void gather(void)
     gather_plain(table_upstream_in, table_upstream_in_count);
     gather_plain(table_local, table_local_count);
     gather_plain(table_handed_in, table_handed_in_count);
+    gather_plain(table_handoff, table_handoff_count);
     assert(rows_count == finding_count());
     qsort(rows, rows_count, sizeof rows[0], compare_rows);
 }
