@@ -557,6 +557,30 @@ static void test_nothing_is_used_while_waiting(void **state)
     front_stage_fini(&t);
 }
 
+/* An attacker on the way puts a command behind the client's STARTTLS: it stays with the owner, who drops the connection. */
+static void test_what_stands_behind_starttls_is_not_read(void **state)
+{
+    static const char *const commands[][2] = {
+        [FRONT_IMAP] = { "a STARTTLS\n", "b LOGIN joe secret\n" },
+        [FRONT_POP3] = { "STLS\n", "USER joe\nPASS secret\n" },
+        [FRONT_SMTP] = { "EHLO c\nSTARTTLS\n", "EHLO c\nAUTH PLAIN AGpvZQBzZWNyZXQ=\n" },
+    };
+    for (enum front_protocol p = FRONT_IMAP; p <= FRONT_SMTP; p++) {
+        struct front_stage t;
+        struct buf in = octets(commands[p][0]);
+        size_t size = in.size;
+        add_octets(&in, commands[p][1]);
+        front_stage_init(&t);
+        open_as(&t, p, OFFERS);
+        assert_int_equal(front_feed(t.front, buf_bytes(&in)), size);
+        assert_string_equal(buf_str(&t.events), "tls;");
+        assert_string_equal(front_state_name(t.front), "tls");
+        assert_int_equal(front_feed(t.front, buf_bytes(&in)), 0);
+        front_stage_fini(&t);
+        buf_fini(&in);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -571,6 +595,7 @@ int main(void)
         cmocka_unit_test(test_greetings_and_goodbyes),
         cmocka_unit_test(test_closing_at_every_octet),
         cmocka_unit_test(test_nothing_is_used_while_waiting),
+        cmocka_unit_test(test_what_stands_behind_starttls_is_not_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
