@@ -115,6 +115,16 @@ static int put_provider(void)
     return 0;
 }
 
+/* ---- postern-endpoint(5) ---- */
+
+static int put_endpoint(void)
+{
+    puts(".Bl -tag -width Ds");
+    object_each_field(OBJECT_ENDPOINT, put_field, NULL);
+    puts(".El");
+    return 0;
+}
+
 /* ---- postern-sandbox(1) ---- */
 
 static int put_switches(void)
@@ -346,6 +356,7 @@ int main(int argc, char **argv)
     } parts[] = {
         { "settings", put_settings },
         { "provider", put_provider },
+        { "endpoint", put_endpoint },
         { "switches", put_switches },
         { "findings", put_findings },
     };
@@ -353,6 +364,6 @@ int main(int argc, char **argv)
         if (strcmp(parts[i].name, argv[1]) == 0)
             return parts[i].put();
     }
-    fputs("usage: manual settings|provider|switches|findings\n", stderr);
+    fputs("usage: manual settings|provider|endpoint|switches|findings\n", stderr);
     return 2;
 }

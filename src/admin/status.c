@@ -4,7 +4,7 @@
 #include "admin/admin_private.h"
 #include "base/text.h"
 
-enum { ROLES, STATS, MAILBOXES, GRANTS };
+enum { ROLES, STATS, MAILBOXES, GRANTS, INBOUND, WATCHES };
 
 static json_t *find_by_address(json_t *list, const char *address)
 {
@@ -68,6 +68,38 @@ static json_t *mailbox_line(struct request *r, json_t *mailbox, json_t *needing)
     return line;
 }
 
+/* Parked mail waits for a person, and so does a folder that nobody can sign in to. */
+static json_t *endpoint_line(struct request *r, const struct endpoint *e, json_t *needing)
+{
+    json_t *counts = endpoint_line_of(&r->asks[INBOUND], e->name);
+    json_t *watch = endpoint_line_of(&r->asks[WATCHES], e->name);
+    const char *state = json_string_value(json_object_get(watch, "state"));
+    json_int_t parked = json_integer_value(json_object_get(counts, "parked"));
+    bool needs_person = parked > 0 || text_equal(state, "needs-person");
+    json_t *line = json_pack(
+        "{s:s, s:s, s:s, s:I, s:I, s:b, s:O*, s:O*}", "endpoint", e->name, "mailbox", e->mailbox, "state",
+        e->is_paused ? "paused"
+        : state      ? state
+                     : "",
+        "waiting", json_integer_value(json_object_get(counts, "waiting")), "parked", parked, "needs_person",
+        (int)needs_person, "text", json_object_get(watch, "text"), "finding", json_object_get(watch, "finding"));
+    if (needs_person)
+        json_array_append(needing, line);
+    return line;
+}
+
+struct endpoints_listing {
+    struct request *request;
+    json_t *lines, *needing;
+};
+
+static bool add_endpoint(void *ctx, const void *object)
+{
+    struct endpoints_listing *l = ctx;
+    json_array_append_new(l->lines, endpoint_line(l->request, object, l->needing));
+    return true;
+}
+
 static void gather_status(struct request *r)
 {
     json_t *lines = json_array(), *needing = json_array();
@@ -77,11 +109,13 @@ static void gather_status(struct request *r)
         json_array_foreach(json_object_get(r->asks[MAILBOXES].json, "items"), i, mailbox)
             json_array_append_new(lines, mailbox_line(r, mailbox, needing));
     }
+    struct endpoints_listing endpoints = { r, json_array(), needing };
+    directory_each(r->admin->directory, OBJECT_ENDPOINT, add_endpoint, &endpoints);
     json_t *roles = json_object_get(r->asks[ROLES].json, "roles");
     respond_json(r, 200,
-                 json_pack("{s:s, s:O*, s:O*, s:o, s:o}", "version", POSTERN_VERSION, "roles", roles, "queue",
-                           r->asks[STATS].status == 200 ? r->asks[STATS].json : NULL, "mailboxes", lines,
-                           "needs_person", needing));
+                 json_pack("{s:s, s:O*, s:O*, s:o, s:o, s:o}", "version", POSTERN_VERSION, "roles", roles, "queue",
+                           r->asks[STATS].status == 200 ? r->asks[STATS].json : NULL, "mailboxes", lines, "endpoints",
+                           endpoints.lines, "needs_person", needing));
 }
 
 void status_get(struct request *r)
@@ -90,6 +124,8 @@ void status_get(struct request *r)
     request_ask(r, ADMIN_PEER_QUEUE, "queue.stats", NULL);
     request_ask(r, ADMIN_PEER_QUEUE, "object.list", json_pack("{s:s}", "kind", "mailbox"));
     request_ask(r, ADMIN_PEER_VAULT, "grant.list", NULL);
+    request_ask(r, ADMIN_PEER_QUEUE, "inbound.stats", NULL);
+    request_ask(r, ADMIN_PEER_INBOX, "inbox.state", NULL);
     request_then(r, gather_status);
 }
 

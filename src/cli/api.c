@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "cli/files.h"
 #include "conf/conf.h"
 
 #define REPLY_MOST (64u << 20)
@@ -30,6 +31,9 @@ struct gather {
     api_line_fn *each; /* NULL: everything is one document */
     void *ctx;
     bool is_stopped;
+    bool is_download; /* a success goes to `fd` as it comes */
+    int fd;
+    struct fault *why;
 };
 
 struct api *api_open(struct cli *cli)
@@ -116,9 +120,11 @@ static size_t on_bytes(char *data, size_t size, size_t count, void *ctx)
 {
     struct gather *g = ctx;
     long status = 0;
+    curl_easy_getinfo(g->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (g->is_download && status < 300)
+        return file_write_all(g->fd, (struct bytes){ (const uint8_t *)data, size * count }, g->why) ? size * count : 0;
     if (!buf_add(&g->text, data, size * count))
         return 0;
-    curl_easy_getinfo(g->curl, CURLINFO_RESPONSE_CODE, &status);
     if (g->each && status < 300)
         give_lines(g);
     return g->is_stopped ? 0 : size * count;
@@ -140,12 +146,15 @@ static bool perform(struct api *api, const char *method, const char *path, struc
     g->curl = api->curl;
     CURLcode code = curl_easy_perform(api->curl);
     curl_easy_getinfo(api->curl, CURLINFO_RESPONSE_CODE, &reply->status);
-    if (code == CURLE_OK && (!g->each || reply->status >= 300))
+    bool is_document = !g->each && !g->is_download;
+    if (code == CURLE_OK && (is_document || reply->status >= 300))
         reply->json = json_loadb(buf_str(&g->text), g->text.size, 0, NULL);
     curl_easy_reset(api->curl);
     free(url);
     if (code == CURLE_OK || g->is_stopped)
         return true;
+    if (code == CURLE_WRITE_ERROR && g->is_download && why->kind != FAULT_NONE)
+        return false;
     if (code == CURLE_OPERATION_TIMEDOUT)
         return fault_set(why, FAULT_RETRY, "", "nothing happened within %llu seconds",
                          (unsigned long long)api->timeout_s);
@@ -214,18 +223,25 @@ bool api_call_secret(struct api *api, const char *method, const char *path, cons
     return is_reached;
 }
 
-static size_t on_read(char *out, size_t size, size_t count, void *ctx)
-{
-    ssize_t n = read(*(int *)ctx, out, size * count);
-    return n < 0 ? CURL_READFUNC_ABORT : (size_t)n;
-}
-
 static struct curl_slist *add_header(struct curl_slist *list, const char *name, const char *value)
 {
     char *line = mem_printf("%s: %s", name, value);
     list = curl_slist_append(list, line);
     free(line);
     return list;
+}
+
+bool api_download(struct api *api, const char *path, const char *type, int fd, struct api_reply *reply,
+                  struct fault *why)
+{
+    struct gather g = { .is_download = true, .fd = fd, .why = why };
+    return call_text(api, "GET", path, NULL, add_header(NULL, "Accept", type), &g, reply, why);
+}
+
+static size_t on_read(char *out, size_t size, size_t count, void *ctx)
+{
+    ssize_t n = read(*(int *)ctx, out, size * count);
+    return n < 0 ? CURL_READFUNC_ABORT : (size_t)n;
 }
 
 /* The null sender needs its header too, which libcurl writes for "Name;". */

@@ -41,6 +41,10 @@ typedef bool api_line_fn(void *ctx, json_t *line);
 bool api_stream(struct api *api, const char *method, const char *path, const json_t *body, api_line_fn *each, void *ctx,
                 struct api_reply *reply, struct fault *why);
 
+/* A document of that media type, written to `fd` (lent) as it comes; a refusal is in `reply`. */
+bool api_download(struct api *api, const char *path, const char *type, int fd, struct api_reply *reply,
+                  struct fault *why);
+
 /* Mail on its way in: an envelope and a file to read from its beginning. */
 struct api_message {
     const char *sender;

@@ -108,6 +108,23 @@ static void print_recipients(struct cli *cli, const json_t *recipients)
     table_free(t);
 }
 
+/* What another server said after the provider had taken it. */
+static void print_bounces(struct cli *cli, const json_t *message)
+{
+    size_t i;
+    const json_t *r;
+    json_array_foreach(json_object_get(message, "recipients"), i, r)
+    {
+        const json_t *b = json_object_get(r, "bounced_back");
+        if (b)
+            printf("\n%s came back: %s %s %s\n", show_member(cli, r, "address"), show_member(cli, b, "action"),
+                   show_member(cli, b, "status"), show_said(cli, show_member(cli, b, "diagnostic")));
+    }
+    json_array_foreach(json_object_get(message, "bounced_back"), i, r)
+        printf("\n%s came back: %s %s %s\n", show_member(cli, r, "recipient"), show_member(cli, r, "action"),
+               show_member(cli, r, "status"), show_said(cli, show_member(cli, r, "diagnostic")));
+}
+
 static void print_attempts(struct cli *cli, const json_t *attempts)
 {
     size_t i;
@@ -140,6 +157,7 @@ static int run_show(struct cli *cli)
     } else if (status == CLI_DONE) {
         show_fields(reply.json);
         print_recipients(cli, json_object_get(reply.json, "recipients"));
+        print_bounces(cli, reply.json);
         print_attempts(cli, json_object_get(reply.json, "attempts"));
     }
     api_reply_fini(&reply);

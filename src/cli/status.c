@@ -12,6 +12,21 @@ static const char *reason_of(struct cli *cli, const json_t *mailbox)
     return *text ? text : json_is_string(reason) ? json_string_value(reason) : show_member(cli, reason, "id");
 }
 
+static void print_endpoint_need(struct cli *cli, const json_t *e)
+{
+    const char *name = show_member(cli, e, "endpoint"), *why = show_said(cli, show_member(cli, e, "text"));
+    uint64_t parked = (uint64_t)json_integer_value(json_object_get(e, "parked"));
+    size_t width = show_width(stdout);
+    printf("  endpoint %s: %s\n", name,
+           parked ? arena_printf(cli->arena, "%llu parked", (unsigned long long)parked) : show_member(cli, e, "state"));
+    if (*why) {
+        fputs("    said: ", stdout);
+        show_cut(stdout, why, width == SIZE_MAX ? SIZE_MAX : width - 10);
+        putchar('\n');
+    }
+    printf("    next: postern endpoint %s %s%s\n", parked ? "mail" : "test", name, parked ? " --state parked" : "");
+}
+
 static void print_needs(struct cli *cli, const json_t *needing)
 {
     size_t i;
@@ -23,6 +38,10 @@ static void print_needs(struct cli *cli, const json_t *needing)
     puts("These need a person:");
     json_array_foreach(needing, i, m)
     {
+        if (json_object_get(m, "endpoint")) {
+            print_endpoint_need(cli, m);
+            continue;
+        }
         const char *address = show_member(cli, m, "address"), *why = show_said(cli, reason_of(cli, m));
         size_t width = show_width(stdout);
         printf("  %s: %s\n", address, show_member(cli, m, "state"));
@@ -47,6 +66,24 @@ static void print_mailboxes(struct cli *cli, const json_t *mailboxes)
         const char *state = show_member(cli, m, "state");
         const char *cells[] = { show_member(cli, m, "address"), strcmp(state, "none") == 0 ? "not signed in" : state,
                                 show_member(cli, traffic, "queued"), show_member(cli, traffic, "recipients_today") };
+        table_row(t, cells, sizeof cells / sizeof cells[0]);
+    }
+    putchar('\n');
+    table_print(t, stdout);
+    table_free(t);
+}
+
+static void print_endpoints(struct cli *cli, const json_t *endpoints)
+{
+    static const char *const titles[] = { "ENDPOINT", "MAILBOX", "STATE", "WAITING", "PARKED", NULL };
+    struct table *t = table_new(titles);
+    size_t i;
+    const json_t *e;
+    json_array_foreach(endpoints, i, e)
+    {
+        const char *cells[] = { show_member(cli, e, "endpoint"), show_member(cli, e, "mailbox"),
+                                show_member(cli, e, "state"), show_member(cli, e, "waiting"),
+                                show_member(cli, e, "parked") };
         table_row(t, cells, sizeof cells / sizeof cells[0]);
     }
     putchar('\n');
@@ -92,6 +129,8 @@ static int run(struct cli *cli)
         print_needs(cli, json_object_get(reply.json, "needs_person"));
         if (json_array_size(json_object_get(reply.json, "mailboxes")))
             print_mailboxes(cli, json_object_get(reply.json, "mailboxes"));
+        if (json_array_size(json_object_get(reply.json, "endpoints")))
+            print_endpoints(cli, json_object_get(reply.json, "endpoints"));
         print_queue(cli, json_object_get(reply.json, "queue"));
         print_roles(cli, json_object_get(reply.json, "roles"));
     }
@@ -101,6 +140,6 @@ static int run(struct cli *cli)
 }
 
 const struct action status_actions[] = {
-    { "", "", "One screen: what needs a person, mailboxes, queue, roles.", NULL, run, true },
+    { "", "", "One screen: what needs a person, mailboxes, endpoints, queue, roles.", NULL, run, true },
     { NULL },
 };

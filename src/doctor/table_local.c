@@ -149,6 +149,11 @@ const struct finding table_local[] = {
       .fix = FIX("Nothing to do if it comes back by itself; otherwise: postern status, postern log --level error"),
       .who = FINDING_POSTERN_ADMIN,
       .certainty = FINDING_LIKELY },
+    { .id = "endpoint.no-key",
+      .kind = FAULT_HOLD,
+      .cause = "The webhook has no key to sign with, so nothing is sent to it.",
+      .fix = FIX("Make one, and give it to whoever checks the signatures: postern endpoint rotate NAME"),
+      .who = FINDING_POSTERN_ADMIN },
 
     /* The disk. */
     { .id = "queue.disk-space",

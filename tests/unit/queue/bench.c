@@ -100,7 +100,17 @@ static void on_state(void *ctx, const struct queue_state *s)
     b->states++;
 }
 
-static const struct queue_host host = { .attempt = on_attempt, .object_changed = on_object, .state_changed = on_state };
+static void on_item(void *ctx, const struct inbox_item *i)
+{
+    struct bench *b = ctx;
+    b->items_changed++;
+    b->item_id = i->id;
+    b->item_state = i->state;
+}
+
+static const struct queue_host host = {
+    .attempt = on_attempt, .object_changed = on_object, .state_changed = on_state, .item_changed = on_item
+};
 
 static void open_queue(struct bench *b)
 {

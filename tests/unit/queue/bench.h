@@ -42,7 +42,9 @@ struct bench {
     struct fault why;
     size_t answers;
     bool is_open;
-    size_t states, objects;
+    size_t states, objects, items_changed;
+    uint64_t item_id; /* of the last that changed */
+    uint32_t item_state;
     json_t *answer; /* of the last bench_ask() */
     uint32_t status;
     char *content; /* that came with it */
