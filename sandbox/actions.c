@@ -6,6 +6,7 @@
 
 #include "sandbox/exchange.h"
 #include "sandbox/imapd.h"
+#include "sandbox/pop3d.h"
 #include "sandbox/sandbox_private.h"
 
 static const char *user_oid(const char *address, bool *is_good)
@@ -45,6 +46,8 @@ static bool reset(struct sandbox *sb, const char *value, struct fault *why)
     exchange_server_reset(sb->google_smtp);
     imapd_server_reset(sb->imap);
     imapd_server_reset(sb->google_imap);
+    pop3d_server_reset(sb->pop3);
+    pop3d_server_reset(sb->google_pop3);
     entra_certificates_forget(sb->certificates, NULL);
     return true;
 }
@@ -90,6 +93,9 @@ bool sandbox_action(void *ctx, enum switch_id id, const char *value, uint64_t us
     case SWITCH_IMAP_INJECT:
         return imapd_server_inject(sb->imap, value, uses, why) &&
                imapd_server_inject(sb->google_imap, value, uses, why);
+    case SWITCH_POP3_INJECT:
+        return pop3d_server_inject(sb->pop3, value, uses, why) &&
+               pop3d_server_inject(sb->google_pop3, value, uses, why);
     case SWITCH_MAILBOX_RENUMBER:
         return renumber(sb, value, why);
     case SWITCH_SMTP_INJECT:

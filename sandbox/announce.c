@@ -90,6 +90,9 @@ json_t *announce_state(const struct sandbox *sb)
     json_object_set_new(json, "imap", server_json(sb->imap_port, "implicit"));
     json_object_set_new(json, "imap_starttls", server_json(sb->imap_starttls_port, "starttls"));
     json_object_set_new(json, "google_imap", server_json(sb->google_imap_port, "implicit"));
+    json_object_set_new(json, "pop3", server_json(sb->pop3_port, "implicit"));
+    json_object_set_new(json, "pop3_stls", server_json(sb->pop3_stls_port, "starttls"));
+    json_object_set_new(json, "google_pop3", server_json(sb->google_pop3_port, "implicit"));
     json_object_set_new(json, "provider_file", json_sprintf("%s/provider.yaml", sb->dir));
     json_object_set_new(json, "google_provider_file", json_sprintf("%s/provider-google.yaml", sb->dir));
     json_object_set_new(json, "tenants", tenants_json(sb));
@@ -130,10 +133,11 @@ static bool write_provider(const struct sandbox *sb, struct fault *why)
                             "  common: openid profile email offline_access\n"
                             "smtp: { host: localhost, port: %u, tls: starttls, sasl: xoauth2 }\n"
                             "imap: { host: localhost, port: %u, tls: implicit, sasl: xoauth2 }\n"
+                            "pop3: { host: localhost, port: %u, tls: implicit, sasl: xoauth2 }\n"
                             "limits: { connections: 3, messages-per-minute: 30, recipients-per-day: 10000, "
                             "recipients-per-message: 500, size-mb: 35 }\n"
                             "ca-file: %s\n",
-                            sb->https_url, sb->smtp_port, sb->imap_port, sb->ca.ca_file);
+                            sb->https_url, sb->smtp_port, sb->imap_port, sb->pop3_port, sb->ca.ca_file);
     bool is_good = write_file(sb, "provider.yaml", 0644, text, why);
     free(text);
     return is_good;
@@ -154,9 +158,10 @@ static bool write_google_provider(const struct sandbox *sb, struct fault *why)
         "  common: openid email\n"
         "smtp: { host: localhost, port: %u, tls: starttls, sasl: oauthbearer }\n"
         "imap: { host: localhost, port: %u, tls: implicit, sasl: oauthbearer }\n"
+        "pop3: { host: localhost, port: %u, tls: implicit, sasl: oauthbearer }\n"
         "limits: { connections: 10, recipients-per-day: 2000, recipients-per-message: 100, size-mb: 25 }\n"
         "ca-file: %s\n",
-        sb->https_url, sb->google_smtp_port, sb->google_imap_port, sb->ca.ca_file);
+        sb->https_url, sb->google_smtp_port, sb->google_imap_port, sb->google_pop3_port, sb->ca.ca_file);
     bool is_good = write_file(sb, "provider-google.yaml", 0644, text, why);
     free(text);
     return is_good;
@@ -190,6 +195,7 @@ void announce_print(const struct sandbox *sb)
     printf("  SMTP          localhost:%u, STARTTLS, XOAUTH2\n", sb->smtp_port);
     printf("  IMAP          localhost:%u, TLS, XOAUTH2; localhost:%u, STARTTLS\n", sb->imap_port,
            sb->imap_starttls_port);
+    printf("  POP3          localhost:%u, TLS, XOAUTH2; localhost:%u, STLS\n", sb->pop3_port, sb->pop3_stls_port);
     printf("  Google-like   localhost:%u, STARTTLS, XOAUTH2 and OAUTHBEARER; issuer %s/google\n", sb->google_smtp_port,
            sb->https_url);
     printf("  what arrived  %s (page), %s/api/messages (JSON)\n\n", sb->web_url, sb->web_url);

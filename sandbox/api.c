@@ -5,26 +5,20 @@
 
 #include "base/text.h"
 #include "sandbox/announce.h"
+#include "sandbox/api_private.h"
 #include "sandbox/entra.h"
 #include "sandbox/exchange.h"
 #include "sandbox/imapd.h"
-#include "sandbox/sandbox_private.h"
-
-struct api_call {
-    struct sandbox *sandbox;
-    const struct web_request *rq;
-    struct web_reply *re;
-    const char *rest; /* of the path, after the route's prefix */
-};
+#include "sandbox/pop3d.h"
 
 typedef void api_fn(struct api_call *c);
 
-static void refuse(struct api_call *c, int status, const char *why)
+void api_refuse(struct api_call *c, int status, const char *why)
 {
     web_reply_json(c->re, status, json_pack("{s:i, s:s}", "status", status, "detail", why));
 }
 
-static uint64_t number_param(struct api_call *c, const char *name, uint64_t otherwise)
+uint64_t api_number(struct api_call *c, const char *name, uint64_t otherwise)
 {
     uint64_t number;
     return text_to_u64(web_params_text(&c->rq->query, name), UINT64_MAX, &number) ? number : otherwise;
@@ -32,7 +26,7 @@ static uint64_t number_param(struct api_call *c, const char *name, uint64_t othe
 
 static void list_messages(struct api_call *c)
 {
-    json_t *items = mailstore_list(c->sandbox->mail, number_param(c, "after", 0), number_param(c, "limit", SIZE_MAX));
+    json_t *items = mailstore_list(c->sandbox->mail, api_number(c, "after", 0), api_number(c, "limit", SIZE_MAX));
     web_reply_json(c->re, 200,
                    json_pack("{s:o, s:I}", "items", items, "count", (json_int_t)mailstore_count(c->sandbox->mail)));
 }
@@ -46,7 +40,7 @@ static void clear_messages(struct api_call *c)
 static void send_raw(struct api_call *c, uint64_t id)
 {
     if (!mailstore_raw(c->sandbox->mail, id, &c->re->body)) {
-        refuse(c, 500, "the message's file can't be read");
+        api_refuse(c, 500, "the message's file can't be read");
         return;
     }
     c->re->status = 200;
@@ -62,13 +56,13 @@ static void get_message(struct api_call *c)
     snprintf(number, sizeof number, "%.*s", (int)(digits < 20 ? digits : 20), c->rest);
     json_t *facts = text_to_u64(number, UINT64_MAX, &id) ? mailstore_get(c->sandbox->mail, id) : NULL;
     if (facts == NULL)
-        refuse(c, 404, "there is no such message");
+        api_refuse(c, 404, "there is no such message");
     else if (strcmp(c->rest + digits, "/raw") == 0)
         send_raw(c, id);
     else if (c->rest[digits] == 0)
         web_reply_json(c->re, 200, json_incref(facts));
     else
-        refuse(c, 404, "a message has /raw and nothing else");
+        api_refuse(c, 404, "a message has /raw and nothing else");
 }
 
 static json_int_t total_of(const json_t *counters, const char *name)
@@ -99,6 +93,8 @@ static void get_state(struct api_call *c)
     json_object_set_new(state, "google_smtp_server", exchange_server_json(c->sandbox->google_smtp));
     json_object_set_new(state, "imap_server", imapd_server_json(c->sandbox->imap));
     json_object_set_new(state, "google_imap_server", imapd_server_json(c->sandbox->google_imap));
+    json_object_set_new(state, "pop3_server", pop3d_server_json(c->sandbox->pop3));
+    json_object_set_new(state, "google_pop3_server", pop3d_server_json(c->sandbox->google_pop3));
     web_reply_json(c->re, 200, state);
 }
 
@@ -115,7 +111,7 @@ static void get_switch(struct api_call *c)
     struct fault why;
     enum switch_id id = switches_find(c->rest, &why);
     if (id == SWITCH_COUNT)
-        refuse(c, 404, why.text);
+        api_refuse(c, 404, why.text);
     else
         web_reply_json(c->re, 200, switches_json(c->sandbox->switches, id));
 }
@@ -128,11 +124,11 @@ static void put_switch(struct api_call *c)
     const char *value = json_string_value(json_object_get(body, "value"));
     json_int_t uses = json_integer_value(json_object_get(body, "uses"));
     if (value == NULL || uses < 0)
-        refuse(c, 400, "a switch is set by a JSON object with \"value\" (text) and perhaps \"uses\" (a number)");
+        api_refuse(c, 400, "a switch is set by a JSON object with \"value\" (text) and perhaps \"uses\" (a number)");
     else if (switches_find(c->rest, &why) == SWITCH_COUNT)
-        refuse(c, 404, why.text);
+        api_refuse(c, 404, why.text);
     else if (!switches_set(c->sandbox->switches, c->rest, value, (uint64_t)uses, &why))
-        refuse(c, 422, why.text);
+        api_refuse(c, 422, why.text);
     else
         get_switch(c);
     json_decref(body);
@@ -152,7 +148,7 @@ static void post_switch(struct api_call *c)
 static void get_log(struct api_call *c)
 {
     web_reply_json(c->re, 200,
-                   json_pack("{s:o}", "items", activity_log(c->sandbox->activity, number_param(c, "after", 0))));
+                   json_pack("{s:o}", "items", activity_log(c->sandbox->activity, api_number(c, "after", 0))));
 }
 
 static void clear_log(struct api_call *c)
@@ -191,6 +187,8 @@ static const struct api_route {
     { "POST", "/switches", false, post_switch },
     { "GET", "/api/messages", false, list_messages },
     { "DELETE", "/api/messages", false, clear_messages },
+    { "POST", "/api/messages", false, api_put_message },
+    { "GET", "/api/folders", false, api_list_folders },
     { "GET", "/api/messages/", true, get_message },
     { "GET", "/api/state", false, get_state },
     { "GET", "/api/switches", false, list_switches },
@@ -221,7 +219,7 @@ void api_handle(void *sandbox, const struct web_request *rq, struct web_reply *r
     struct api_call c = { .sandbox = sandbox, .rq = rq, .re = re };
     bool is_path = false;
     if (!is_from_here(rq)) {
-        refuse(&c, 403, "the sandbox answers to this machine's own names only");
+        api_refuse(&c, 403, "the sandbox answers to this machine's own names only");
         return;
     }
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
@@ -236,5 +234,5 @@ void api_handle(void *sandbox, const struct web_request *rq, struct web_reply *r
         r->run(&c);
         return;
     }
-    refuse(&c, is_path ? 405 : 404, is_path ? "this method is not for that path" : "nothing lives at this path");
+    api_refuse(&c, is_path ? 405 : 404, is_path ? "this method is not for that path" : "nothing lives at this path");
 }

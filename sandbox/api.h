@@ -5,6 +5,8 @@
 #include "sandbox/web.h"
 
 /* A web_handler_fn; `sandbox` is a struct sandbox. */
+#define API_BODY_MAX (160 * 1024 * 1024) /* a message that is put into a folder */
+
 void api_handle(void *sandbox, const struct web_request *rq, struct web_reply *re);
 
 struct sandbox;

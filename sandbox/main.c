@@ -19,6 +19,7 @@
 #include "sandbox/entra.h"
 #include "sandbox/exchange.h"
 #include "sandbox/imapd.h"
+#include "sandbox/pop3d.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/set.h"
 
@@ -29,6 +30,7 @@ static const char usage[] =
     "usage: postern sandbox [--dir DIR] [--port-base N] [--https ADDR] [--smtp ADDR] [--web ADDR] [--google-smtp "
     "ADDR]\n"
     "                       [--imap ADDR] [--imap-starttls ADDR] [--google-imap ADDR]\n"
+    "                       [--pop3 ADDR] [--pop3-stls ADDR] [--google-pop3 ADDR]\n"
     "                       [--host NAME]... [--set SWITCH=VALUE]...\n"
     "       postern sandbox set ...      change the behaviour of a running one; see `postern sandbox set --help`\n\n"
     "A Microsoft 365 tenant on loopback, to try everything without one. Its files go to DIR (POSTERN_SANDBOX_DIR, "
@@ -45,12 +47,17 @@ enum port {
     PORT_IMAP,
     PORT_IMAP_STARTTLS,
     PORT_GOOGLE_IMAP,
+    PORT_POP3,
+    PORT_POP3_STLS,
+    PORT_GOOGLE_POP3,
     PORT_COUNT
 };
 
 /* In the order of --port-base. */
-static const char *const port_options[PORT_COUNT] = { "--https", "--smtp",          "--web",        "--google-smtp",
-                                                      "--imap",  "--imap-starttls", "--google-imap" };
+static const char *const port_options[PORT_COUNT] = { "--https",       "--smtp", "--web",
+                                                      "--google-smtp", "--imap", "--imap-starttls",
+                                                      "--google-imap", "--pop3", "--pop3-stls",
+                                                      "--google-pop3" };
 
 struct options {
     const char *dir;
@@ -148,6 +155,9 @@ static bool open_ports(struct running *r, const struct options *o, struct fault 
     r->sandbox.imap_port = r->ports[PORT_IMAP];
     r->sandbox.imap_starttls_port = r->ports[PORT_IMAP_STARTTLS];
     r->sandbox.google_imap_port = r->ports[PORT_GOOGLE_IMAP];
+    r->sandbox.pop3_port = r->ports[PORT_POP3];
+    r->sandbox.pop3_stls_port = r->ports[PORT_POP3_STLS];
+    r->sandbox.google_pop3_port = r->ports[PORT_GOOGLE_POP3];
     return true;
 }
 
@@ -177,10 +187,14 @@ static bool open_servers(struct running *r, struct fault *why)
     sb->google_smtp = exchange_server_new(sb, EXCHANGE_GOOGLE, fds[PORT_GOOGLE_SMTP], why);
     sb->imap = imapd_server_new(sb, IMAPD_MICROSOFT, fds[PORT_IMAP], fds[PORT_IMAP_STARTTLS], why);
     sb->google_imap = imapd_server_new(sb, IMAPD_GOOGLE, fds[PORT_GOOGLE_IMAP], -1, why);
+    sb->pop3 = pop3d_server_new(sb, POP3D_MICROSOFT, fds[PORT_POP3], fds[PORT_POP3_STLS], why);
+    sb->google_pop3 = pop3d_server_new(sb, POP3D_GOOGLE, fds[PORT_GOOGLE_POP3], -1, why);
     r->https = web_server_new(sb->loop, fds[PORT_HTTPS], pair->certificate_pem, pair->key_pem, entra_handle, sb, why);
     r->web = web_server_new(sb->loop, fds[PORT_WEB], NULL, NULL, api_handle, sb, why);
+    if (r->web != NULL)
+        web_server_take(r->web, API_BODY_MAX);
     return sb->smtp != NULL && sb->google_smtp != NULL && sb->imap != NULL && sb->google_imap != NULL &&
-           r->https != NULL && r->web != NULL;
+           sb->pop3 != NULL && sb->google_pop3 != NULL && r->https != NULL && r->web != NULL;
 }
 
 static void on_signal(void *ctx, int signal)
@@ -219,6 +233,8 @@ static void stop(struct running *r)
     exchange_server_free(sb->google_smtp);
     imapd_server_free(sb->imap);
     imapd_server_free(sb->google_imap);
+    pop3d_server_free(sb->pop3);
+    pop3d_server_free(sb->google_pop3);
     for (unsigned i = 0; i < PORT_COUNT; i++) {
         if (r->fds[i] >= 0)
             close(r->fds[i]);

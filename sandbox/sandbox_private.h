@@ -14,6 +14,7 @@
 
 struct exchange_server;
 struct imapd_server;
+struct pop3d_server;
 
 struct sandbox {
     struct loop *loop;
@@ -21,6 +22,7 @@ struct sandbox {
     char *https_url, *web_url; /* "https://localhost:44001", without a slash at the end */
     uint16_t smtp_port, google_smtp_port;
     uint16_t imap_port, imap_starttls_port, google_imap_port;
+    uint16_t pop3_port, pop3_stls_port, google_pop3_port;
     struct sandbox_ca ca;
     struct switches *switches;
     struct entra_keyring *keyring;
@@ -30,6 +32,7 @@ struct sandbox {
     struct mailstore *mail;
     struct exchange_server *smtp, *google_smtp;
     struct imapd_server *imap, *google_imap;
+    struct pop3d_server *pop3, *google_pop3;
 };
 
 /* "2026-11-20 19:00:00Z", as Entra writes times; `out` holds 24 bytes. */

@@ -20,6 +20,7 @@ struct web_server {
     struct loop_timer timer;
     web_handler_fn *fn;
     void *ctx;
+    size_t body_max;
     struct list late; /* exchanges that wait with their answer */
 };
 
@@ -71,7 +72,7 @@ static struct exchange *exchange_new(struct web_server *s, struct MHD_Connection
     e->connection = connection;
     e->arena = arena_new();
     e->reply.arena = e->arena;
-    buf_init(&e->body, WEB_BODY_MAX);
+    buf_init(&e->body, s->body_max);
     buf_init(&e->reply.body, 256 * 1024 * 1024);
     list_init(&e->node);
     loop_timer_init(&e->timer, s->loop, on_late, e);
@@ -106,11 +107,12 @@ static void decide(struct exchange *e, const char *path, const char *method)
     };
     MHD_get_connection_values(e->connection, MHD_GET_ARGUMENT_KIND, add_query, &rq->query);
     const char *type = web_header(rq, MHD_HTTP_HEADER_CONTENT_TYPE);
-    if (type != NULL && bytes_starts_nocase(bytes_of(type), "application/x-www-form-urlencoded"))
+    bool is_form = type != NULL && bytes_starts_nocase(bytes_of(type), "application/x-www-form-urlencoded");
+    if (is_form && rq->body.size <= WEB_BODY_MAX)
         web_params_parse(rq->body, e->arena, &rq->form);
     e->is_decided = true;
     if (e->is_too_large)
-        web_reply_text(&e->reply, 413, "The request is over %d bytes.\n", WEB_BODY_MAX);
+        web_reply_text(&e->reply, 413, "The request is over %zu bytes.\n", e->server->body_max);
     else
         e->server->fn(e->server->ctx, rq, &e->reply);
     if (e->reply.outage == WEB_STALL)
@@ -198,6 +200,7 @@ struct web_server *web_server_new(struct loop *l, int fd, const char *certificat
     s->loop = l;
     s->fn = fn;
     s->ctx = ctx;
+    s->body_max = WEB_BODY_MAX;
     list_init(&s->late);
     loop_timer_init(&s->timer, l, on_timer, s);
     s->daemon = start_daemon(s, fd, certificate_pem, key_pem);
@@ -210,6 +213,11 @@ struct web_server *web_server_new(struct loop *l, int fd, const char *certificat
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     s->io = loop_io_new(l, info->epoll_fd, LOOP_READ, on_ready, s);
     return s;
+}
+
+void web_server_take(struct web_server *s, size_t body_max)
+{
+    s->body_max = body_max;
 }
 
 void web_server_free(struct web_server *s)

@@ -11,7 +11,7 @@
 #include "loop/loop.h"
 #include "sandbox/params.h"
 
-#define WEB_BODY_MAX (1024 * 1024)
+#define WEB_BODY_MAX (1024 * 1024) /* unless web_server_take() says otherwise */
 #define WEB_HEADERS_MAX 24
 
 struct web_request {
@@ -47,6 +47,7 @@ struct web_server;
 /* `fd` (a listening socket) is taken. Both PEM texts NULL: plain HTTP. */
 struct web_server *web_server_new(struct loop *l, int fd, const char *certificate_pem, const char *key_pem,
                                   web_handler_fn *fn, void *ctx, struct fault *why);
+void web_server_take(struct web_server *s, size_t body_max);
 void web_server_free(struct web_server *s); /* takes NULL */
 
 const char *web_header(const struct web_request *rq, const char *name); /* or NULL */
