@@ -137,14 +137,19 @@ bool imapd_take_string(struct imapd_in *in, struct bytes *out)
     return c == '"' ? take_quoted(in, out) : c == '{' ? take_literal(in, out) : false;
 }
 
+static bool begins_string(const struct imapd_in *in)
+{
+    return imapd_peek(in) == '"' || imapd_peek(in) == '{';
+}
+
 bool imapd_take_astring(struct imapd_in *in, struct bytes *out)
 {
-    return imapd_take_string(in, out) || take_while(in, is_astring_char, out);
+    return begins_string(in) ? imapd_take_string(in, out) : take_while(in, is_astring_char, out);
 }
 
 bool imapd_take_pattern(struct imapd_in *in, struct bytes *out)
 {
-    return imapd_take_string(in, out) || take_while(in, is_pattern_char, out);
+    return begins_string(in) ? imapd_take_string(in, out) : take_while(in, is_pattern_char, out);
 }
 
 unsigned imapd_month(struct bytes name)

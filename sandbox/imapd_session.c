@@ -179,6 +179,7 @@ static size_t take_line(struct imapd_session *s, struct bytes in)
     if (s->skips_line || newline == SIZE_MAX || newline > longest) {
         bool is_whole = newline != SIZE_MAX;
         if (is_whole) {
+            snprintf(s->tag, sizeof s->tag, "*"); /* nobody looked for it */
             imapd_bad(s, "Command Error. 12");
             link_send(&s->link);
         }

@@ -5,6 +5,7 @@
 import base64
 import contextlib
 import hashlib
+import imaplib
 import json
 import os
 import pathlib
@@ -206,6 +207,42 @@ class Box:
             answer = auth(client, token, user)
             assert answer[0] == 235, answer
             yield client
+
+    # Mailboxes
+
+    @contextlib.contextmanager
+    def imap(self, token, user="shop@contoso.example", server="imap"):
+        """A signed-in imaplib client."""
+        where = ("localhost", self.info[server]["port"])
+        if self.info[server]["tls"] == "implicit":
+            client = imaplib.IMAP4_SSL(*where, ssl_context=self.tls, timeout=30)
+        else:
+            client = imaplib.IMAP4(*where, timeout=30)
+            client.starttls(self.tls)
+        try:
+            client.authenticate("XOAUTH2", lambda _: f"user={user}\1auth=Bearer {token}\1\1".encode())
+            yield client
+        finally:
+            client.shutdown()
+
+    def put(self, message, mailbox, **query):
+        """A message straight into a folder; see POST /api/messages in postern-sandbox(1)."""
+        query = urllib.parse.urlencode({"mailbox": mailbox, **query})
+        answer = self.request(f"{self.info['web']}/api/messages?{query}", message, "POST", {"Content-Type": "message/rfc822"})
+        assert answer.status == 200, answer.text
+        return answer.json
+
+    def folder(self, mailbox, folder="INBOX"):
+        return self.api("/api/folders?" + urllib.parse.urlencode({"mailbox": mailbox, "folder": folder}))
+
+    def google_token(self, user="erin@gmail.example"):
+        self.set("auto-consent", "on")
+        c = self.client("google")
+        form = {"client_id": c["client_id"], "redirect_uri": "http://localhost:5000/"}
+        query = {**form, "response_type": "code", "scope": "https://mail.google.com/", "login_hint": user}
+        back = self.request(f"{self.info['https']}/google/o/oauth2/v2/auth?" + urllib.parse.urlencode(query)).location[1]
+        form |= {"client_secret": c["secret"], "grant_type": "authorization_code", "code": back["code"]}
+        return self.request(f"{self.info['https']}/google/token", form).json["access_token"]
 
     def messages(self):
         return self.api("/api/messages")["items"]
