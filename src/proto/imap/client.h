@@ -113,7 +113,8 @@ void imap_client_fetch(struct imap_client *c, const uint64_t *uids, size_t count
 void imap_client_fetch_body(struct imap_client *c, uint64_t uid); /* BODY.PEEK[]; streams; marks nothing */
 void imap_client_store_seen(struct imap_client *c, uint64_t uid);
 /* MOVE, or COPY, STORE \Deleted and UID EXPUNGE where that is not offered (never a plain EXPUNGE while others are marked: then it
- * stays marked). A missing folder is `refused` with code TRYCREATE where the server says so. */
+ * stays marked). A missing folder is `refused` with code TRYCREATE where the server says so. Refused as "delete": the copy was made,
+ * and the message still stands here. */
 void imap_client_move(struct imap_client *c, uint64_t uid, const char *folder);
 void imap_client_delete(struct imap_client *c,
                         uint64_t uid); /* STORE \Deleted and UID EXPUNGE, or EXPUNGE if only it is marked */
