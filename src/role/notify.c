@@ -11,17 +11,12 @@
 #include "base/text.h"
 #include "role/parent.h"
 
-void notify(const char *format, ...)
+static void send_state(const char *state, int flags)
 {
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un to = { .sun_family = AF_UNIX };
     if (text_is_empty(path) || strlen(path) >= sizeof to.sun_path)
         return;
-    char state[256];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(state, sizeof state, format, args);
-    va_end(args);
     memcpy(to.sun_path, path, strlen(path));
     if (path[0] == '@')
         to.sun_path[0] = 0; /* in the abstract namespace */
@@ -30,14 +25,25 @@ void notify(const char *format, ...)
     if (fd < 0)
         return;
     /* Nobody is there to be told when it fails; systemd will say that it heard nothing. */
-    (void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to, size);
+    (void)sendto(fd, state, strlen(state), MSG_NOSIGNAL | flags, (struct sockaddr *)&to, size);
     close(fd);
 }
 
+void notify(const char *format, ...)
+{
+    char state[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(state, sizeof state, format, args);
+    va_end(args);
+    send_state(state, 0);
+}
+
+/* Where earlier signs of life were not read yet, one more tells nothing new, and is not worth standing still for. */
 static void on_watchdog(void *ctx)
 {
     struct parent *p = ctx;
-    notify("WATCHDOG=1");
+    send_state("WATCHDOG=1", MSG_DONTWAIT);
     loop_timer_start(&p->watchdog, p->watchdog_ms);
 }
 
