@@ -158,9 +158,16 @@ void conn_finish(struct conn *c, int64_t linger_ms)
     conn_schedule(c);
 }
 
+void conn_shut(struct conn *c)
+{
+    c->is_shutting = true;
+    conn_schedule(c);
+}
+
 static bool may_write(const struct conn *c, size_t size)
 {
-    return !c->is_finishing && !c->fault && c->state != CONN_OVER && size <= c->limits.out_limit - conn_pending(c);
+    return !c->is_finishing && !c->is_shutting && !c->fault && c->state != CONN_OVER &&
+           size <= c->limits.out_limit - conn_pending(c);
 }
 
 static void record_out(struct conn *c, struct bytes data)
@@ -269,6 +276,17 @@ void conn_set_idle(struct conn *c, int64_t idle_ms)
     c->limits.idle_ms = idle_ms;
     c->active_ms = loop_now_ms(c->loop);
     conn_clock_arm(c);
+}
+
+void conn_keep_alive(struct conn *c)
+{
+    enum { QUIET_S = 300, BETWEEN_S = 30, TRIES = 4 };
+    if (c->peer.storage.ss_family == AF_UNIX)
+        return;
+    setsockopt(c->fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, sizeof(int));
+    setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){ QUIET_S }, sizeof(int));
+    setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){ BETWEEN_S }, sizeof(int));
+    setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){ TRIES }, sizeof(int));
 }
 
 void conn_record(struct conn *c, conn_record_fn *fn, void *ctx)

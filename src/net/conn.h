@@ -4,7 +4,8 @@
  * and data is offered again after conn_resume() or with more input. Output above `out_limit` makes conn_write()
  * refuse (the peer reads too slowly: the caller decides); `drained` runs when all output has gone to the kernel.
  * A peer that ends its direction is told by `closed` once the owner used what came before, is not paused, and all output is
- * gone: so an owner that pauses while it decides can still answer a peer that shut down its sending side.
+ * gone: so an owner that pauses while it decides can still answer a peer that shut down its sending side. An owner with `ended`
+ * hears it there instead, under the same terms but for the output, and goes on writing until it ends the connection itself.
  * Idle connections hold no buffers. Nagle is off. No callback runs inside a call to this header except where said;
  * after `closed` or conn_free() none runs at all. conn_free() is safe inside a callback. */
 #ifndef NET_CONN_H
@@ -25,6 +26,7 @@ struct conn_events {
     void (*drained)(void *ctx);                 /* may be NULL */
     /* The connection is over; `why` is NULL for the peer's orderly end. Free it (now or later). */
     void (*closed)(void *ctx, const struct fault *why);
+    void (*ended)(void *ctx); /* may be NULL: then it is the end of the connection */
 };
 
 struct conn_limits {
@@ -45,6 +47,9 @@ void conn_free(struct conn *c); /* closes at once, output dropped; takes NULL */
 /* Writes what is queued (at most linger_ms), sends TLS close-notify and FIN, then `closed`. */
 void conn_finish(struct conn *c, int64_t linger_ms);
 
+/* Ends our direction once what is queued is written; input goes on until the peer ends its own, then `closed`. */
+void conn_shut(struct conn *c);
+
 bool conn_write(struct conn *c, struct bytes out); /* false: over out_limit (nothing was taken) or closing */
 bool conn_writev(struct conn *c, const struct bytes *parts, size_t count);
 size_t conn_pending(const struct conn *c); /* output bytes not yet with the kernel */
@@ -64,6 +69,8 @@ bool conn_tls_certificate(const struct conn *c, struct tls_certificate *out);
 const struct net_addr *conn_peer(const struct conn *c);
 
 void conn_set_idle(struct conn *c, int64_t idle_ms);
+/* For connections that may be silent for hours: the kernel asks now and then whether the peer is still there. */
+void conn_keep_alive(struct conn *c);
 
 /* Recorder: sees the clear bytes of both directions (after masking by the owner, see conn_record_mask). */
 typedef void conn_record_fn(void *ctx, bool out, struct bytes data);

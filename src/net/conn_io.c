@@ -220,20 +220,50 @@ static void finish(struct conn *c)
 
 /* -- Turns -- */
 
+static void shut(struct conn *c)
+{
+    c->is_shut = true;
+    c->filter->kind->finish(c->filter);
+    conn_schedule(c);
+}
+
+/* The peer will say no more, to an owner that goes on. */
+static void tell_end(struct conn *c)
+{
+    if (!c->saw_end || c->is_paused || c->end_told || !c->events.ended)
+        return;
+    c->end_told = true;
+    c->events.ended(c->ctx);
+}
+
+static void tell_drained(struct conn *c)
+{
+    if (!c->owes_drained)
+        return;
+    c->owes_drained = false;
+    if (c->events.drained)
+        c->events.drained(c->ctx);
+}
+
+static bool is_over(const struct conn *c)
+{
+    return c->saw_end && !c->is_paused && (!c->events.ended || c->is_shut);
+}
+
 /* What may happen once a turn's reading and writing are done. */
 static void settle(struct conn *c)
 {
+    if (is_alive(c))
+        tell_end(c);
     if (!is_alive(c) || conn_pending(c))
         return;
-    if (c->owes_drained) {
-        c->owes_drained = false;
-        if (c->events.drained)
-            c->events.drained(c->ctx);
-        if (!is_alive(c) || conn_pending(c))
-            return;
-    }
-    if (c->saw_end && !c->is_paused) {
+    tell_drained(c);
+    if (!is_alive(c) || conn_pending(c))
+        return;
+    if (is_over(c)) {
         conn_end(c, NULL);
+    } else if (c->is_shutting && !c->is_shut) {
+        shut(c);
     } else if (c->upgrade) {
         struct upgrade *u = c->upgrade;
         c->upgrade = NULL;
@@ -263,7 +293,7 @@ static void serve(struct conn *c, unsigned ready)
     if (is_alive(c) && c->offer_again)
         offer(c);
     /* What the owner just wrote leaves at the end of the turn, together with what other events of the turn add. */
-    if (is_alive(c) && c->saw_end)
+    if (is_alive(c) && c->saw_end && !c->is_paused && !c->end_told)
         conn_schedule(c);
     settle(c);
     seek_hidden_input(c);

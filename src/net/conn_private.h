@@ -42,6 +42,9 @@ struct conn {
     bool read_again;    /* the filter holds input that no readiness will announce */
     bool is_blocked;    /* the kernel takes no output for now */
     bool saw_end;       /* the peer ended its direction; told once the owner used what came before */
+    bool end_told;      /* by `ended` */
+    bool is_shutting;   /* conn_shut() was called */
+    bool is_shut;       /* and our direction is ended */
     bool owes_drained;  /* output was queued since `drained` last ran */
     bool is_finishing;  /* conn_finish() was called */
     bool is_masked, mask_told, holds_secret;

@@ -155,6 +155,16 @@ static enum filter_result handshake_fault(struct tls_filter *t, int error, struc
     return FILTER_FAULT;
 }
 
+/* Only one that was verified, for a host of this name, comes here; it is continued with the same peer only. */
+int filter_tls_on_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct tls_filter *t = SSL_get_app_data(ssl);
+    if (!t->host || SSL_get_verify_result(ssl) != X509_V_OK)
+        return 0;
+    tls_context_remember(t->context, t->peer, session);
+    return 1;
+}
+
 /* -- Filter -- */
 
 static struct tls_filter *of(struct filter *f)
@@ -299,8 +309,11 @@ struct filter *filter_tls_new(struct filter *below, struct tls_context *tls, con
     SSL_set_bio(t->ssl, bio, bio);
     SSL_set_app_data(t->ssl, t);
     if (host) {
+        SSL_SESSION *last = tls_context_session(tls, peer);
         t->host = mem_strdup(host);
         expect_host(t->ssl, host);
+        if (last)
+            SSL_set_session(t->ssl, last);
     } else {
         SSL_set_accept_state(t->ssl);
     }

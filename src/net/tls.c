@@ -7,16 +7,44 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "net/tls_private.h"
 
 struct tls_context {
     SSL_CTX *ssl;
+    struct map *sessions; /* client: peer -> SSL_SESSION */
     unsigned refs;
 };
+
+enum { PEERS_MAX = 256 }; /* whose sessions are remembered */
 
 SSL_CTX *tls_context_ssl(struct tls_context *c)
 {
     return c->ssl;
+}
+
+SSL_SESSION *tls_context_session(const struct tls_context *c, const char *peer)
+{
+    return c->sessions ? map_get(c->sessions, peer) : NULL;
+}
+
+static bool free_session(void *ctx, const char *peer, void *session)
+{
+    SSL_SESSION_free(session);
+    return true;
+}
+
+static void forget_sessions(struct tls_context *c)
+{
+    map_each(c->sessions, free_session, NULL);
+    map_clear(c->sessions);
+}
+
+void tls_context_remember(struct tls_context *c, const char *peer, SSL_SESSION *session)
+{
+    if (map_count(c->sessions) >= PEERS_MAX && !map_get(c->sessions, peer))
+        forget_sessions(c);
+    SSL_SESSION_free(map_put(c->sessions, peer, session));
 }
 
 const char *tls_error_text(void)
@@ -142,6 +170,9 @@ struct tls_context *tls_client_new(struct bytes ca_pem, struct fault *why)
 {
     struct tls_context *c = context_new(TLS_client_method());
     SSL_CTX_set_verify(c->ssl, SSL_VERIFY_PEER, NULL);
+    c->sessions = map_new();
+    SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(c->ssl, filter_tls_on_session);
     if (trust(c->ssl, ca_pem, why))
         return c;
     tls_context_free(c);
@@ -158,6 +189,9 @@ void tls_context_free(struct tls_context *c)
 {
     if (!c || --c->refs > 0)
         return;
+    if (c->sessions)
+        forget_sessions(c);
+    map_free(c->sessions);
     SSL_CTX_free(c->ssl);
     free(c);
 }

@@ -15,7 +15,8 @@ struct tls_certificate {
 
 /* PEM chain and PEM key; checks that they belong together. Faults say which file part is wrong and why. */
 struct tls_context *tls_server_new(struct bytes certificate_pem, struct bytes key_pem, struct fault *why);
-/* Verifies chain and host name always. `ca_pem` empty: the system's store. */
+/* Verifies chain and host name always. `ca_pem` empty: the system's store. Remembers the last session with each peer, so that the
+ * next handshake is short. */
 struct tls_context *tls_client_new(struct bytes ca_pem, struct fault *why);
 /* Counted, because live connections keep their context when a reload replaces it. */
 struct tls_context *tls_context_ref(struct tls_context *c);

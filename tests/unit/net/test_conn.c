@@ -102,6 +102,70 @@ static void resume_data(struct test_end *e)
     conn_resume(e->conn);
 }
 
+static unsigned ends_told;
+
+static void on_ended(void *ctx)
+{
+    ends_told++;
+}
+
+static void an_owner_may_outlive_the_peers_last_word(void **state)
+{
+    struct pair p;
+    struct conn_events events = test_end_events;
+    char got[8] = "";
+    int fds[2];
+    events.ended = on_ended;
+    ends_told = 0;
+    p = (struct pair){ .loop = loop_new() };
+    test_pair(fds);
+    test_end_init(&p.a, p.loop);
+    test_end_init(&p.b, p.loop);
+    p.a.conn = conn_accept(p.loop, fds[0], NULL, &events, &p.a);
+    p.raw = fds[1];
+    conn_pause(p.a.conn);
+    say(p.raw, "bye");
+    shutdown(p.raw, SHUT_WR);
+    for (int i = 0; i < 5; i++)
+        loop_turn(p.loop, 1);
+    assert_int_equal(ends_told, 0); /* what came before goes first */
+    conn_resume(p.a.conn);
+    TEST_UNTIL(p.loop, ends_told == 1);
+    assert_string_equal(buf_str(&p.a.got), "bye");
+    assert_int_equal(p.a.closed, 0);
+    assert_true(conn_write(p.a.conn, BYTES_LIT("more")));
+    for (int i = 0; i < 5; i++)
+        loop_turn(p.loop, 1);
+    assert_int_equal(read(p.raw, got, sizeof got), 4);
+    conn_shut(p.a.conn);
+    TEST_UNTIL(p.loop, p.a.closed == 1);
+    assert_false(p.a.has_why);
+    assert_int_equal(ends_told, 1);
+    assert_int_equal(read(p.raw, got, sizeof got), 0);
+    close_pair(&p);
+}
+
+static void our_direction_ends_and_theirs_goes_on(void **state)
+{
+    struct pair p;
+    char got[8] = "";
+    open_half(&p, NULL, false);
+    assert_true(conn_write(p.a.conn, BYTES_LIT("last")));
+    conn_shut(p.a.conn);
+    assert_false(conn_write(p.a.conn, BYTES_LIT("x")));
+    for (int i = 0; i < 5; i++)
+        loop_turn(p.loop, 1);
+    assert_int_equal(read(p.raw, got, sizeof got), 4);
+    assert_int_equal(read(p.raw, got, sizeof got), 0);
+    assert_int_equal(p.a.closed, 0);
+    say(p.raw, "answer");
+    TEST_UNTIL(p.loop, p.a.got.size == 6);
+    shutdown(p.raw, SHUT_WR);
+    TEST_UNTIL(p.loop, p.a.closed == 1);
+    assert_false(p.a.has_why);
+    close_pair(&p);
+}
+
 static void an_owner_may_take_one_byte_at_a_time(void **state)
 {
     struct pair p;
@@ -367,6 +431,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_go_both_ways_gathered),
         cmocka_unit_test(flush_writes_at_once),
+        cmocka_unit_test(an_owner_may_outlive_the_peers_last_word),
+        cmocka_unit_test(our_direction_ends_and_theirs_goes_on),
         cmocka_unit_test(an_owner_may_take_one_byte_at_a_time),
         cmocka_unit_test(an_owner_that_takes_nothing_stops_the_peer),
         cmocka_unit_test(a_reader_that_stops_is_met_by_a_ceiling),
