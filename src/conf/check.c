@@ -28,6 +28,15 @@ static void check_pair(const struct check *c, const struct conf_listener *l)
     }
 }
 
+static void check_mode(const struct check *c, const struct conf_listener *l)
+{
+    struct fault f = { 0 };
+    if (text_equal(l->protocol, "smtp") || text_equal(l->mode, "through"))
+        return;
+    fault_set(&f, FAULT_CONFIG, INVALID, "mode queue is for smtp only: leave it out, %s is always through", l->protocol);
+    c->tell(c->ctx, "listeners", l, &f);
+}
+
 static void check_twins(const struct check *c, size_t at)
 {
     const struct conf_listener *l = &c->conf->listeners[at];
@@ -81,6 +90,7 @@ void conf_check(const struct conf *conf, conf_tell_fn *tell, void *ctx)
     struct fault f = { 0 };
     for (size_t i = 0; i < conf->listeners_count; i++) {
         check_pair(&c, &conf->listeners[i]);
+        check_mode(&c, &conf->listeners[i]);
         check_twins(&c, i);
     }
     check_console(&c);

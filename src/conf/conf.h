@@ -14,12 +14,12 @@
 enum conf_tls { CONF_TLS_NONE, CONF_TLS_STARTTLS, CONF_TLS_IMPLICIT };
 
 struct conf_listener {
-    const char *protocol; /* "smtp" (imap, pop3 later) */
+    const char *protocol; /* "smtp", "imap", "pop3" */
     const char *address;
     enum conf_tls tls;
     const char *certificate, *key; /* PEM files; needed unless tls is none */
     bool auth_without_tls;         /* default: only on loopback addresses, or where tls is none */
-    const char *mode;              /* "queue"; "through" later */
+    const char *mode;              /* "queue" or "through"; imap and pop3 are always through */
     unsigned line, column;         /* in the file, for faults; 0: a default */
 };
 
@@ -79,6 +79,14 @@ struct conf {
         uint32_t edges;                       /* 0: one per core */
         uint64_t header_size;                 /* default 256K */
     } limits;
+    struct {
+        uint64_t login_timeout_s; /* from the connection to being signed in at the provider; default 1m */
+        uint64_t imap_idle_s;     /* default 35m; RFC 9051 5.4 asks for 30m at least */
+        uint64_t pop3_idle_s;     /* default 10m; RFC 1939 3 asks for that at least */
+        uint64_t smtp_idle_s;     /* default 10m */
+        uint32_t sessions_per_app, sessions_per_mailbox;
+        uint64_t buffer; /* octets kept each way for a reader that is slow; default 128K */
+    } bridge;
     struct {
         const char *
             mailbox; /* the way out for `postern sendmail` when no mailbox has the sender's address; "" : the only one */

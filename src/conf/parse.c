@@ -184,6 +184,8 @@ static void read_listener(struct parse *p, const yaml_node_t *node, struct conf_
     }
     if (!pair_value(p, node, "auth-without-tls"))
         l->auth_without_tls = conf_listener_is_private(l);
+    if (!pair_value(p, node, "mode") && !text_equal(l->protocol, "smtp"))
+        l->mode = "through";
 }
 
 static void read_listeners(struct parse *p, const yaml_node_t *value)

@@ -100,6 +100,22 @@ const struct conf_row conf_rows[] = {
     { "limits.header-size", CONF_SIZE, AT(limits.header_size), "16K..4M", "256K", RELOADABLE,
       "Largest header of a message." },
 
+    { "bridge.login-timeout", CONF_DURATION, AT(bridge.login_timeout_s), "5s..10m", "1m", RELOADABLE,
+      "A program has this long to sign in, with each try." },
+    { "bridge.imap-idle", CONF_DURATION, AT(bridge.imap_idle_s), "30m..24h", "35m", RELOADABLE,
+      "An IMAP session in which nothing moves for this long is ended." },
+    { "bridge.pop3-idle", CONF_DURATION, AT(bridge.pop3_idle_s), "10m..24h", "10m", RELOADABLE,
+      "The same for POP3." },
+    { "bridge.smtp-idle", CONF_DURATION, AT(bridge.smtp_idle_s), "5m..24h", "10m", RELOADABLE,
+      "The same for SMTP in mode through." },
+    { "bridge.sessions-per-app", CONF_COUNT, AT(bridge.sessions_per_app), "1..100000", "1000", RELOADABLE,
+      "Most live sessions of one app at one time, over all edges." },
+    { "bridge.sessions-per-mailbox", CONF_COUNT, AT(bridge.sessions_per_mailbox), "1..100000", "8", RELOADABLE,
+      "Most live IMAP and POP3 sessions of one mailbox at one time, over all edges; SMTP sessions by the provider's "
+      "limits.connections." },
+    { "bridge.buffer", CONF_SIZE, AT(bridge.buffer), "16K..16M", "128K", RELOADABLE,
+      "Octets kept each way for a side that reads slowly; then the other side has to wait." },
+
     { "sendmail.mailbox", CONF_MAILBOX, AT(sendmail.mailbox), "", "", RELOADABLE,
       "Way out of local mail when no mailbox has the sender's address; the only one if not given." },
     { "sendmail.drop", CONF_PATH, AT(sendmail.drop), "", "{state}/drop", FIXED,
@@ -108,7 +124,7 @@ const struct conf_row conf_rows[] = {
 };
 
 const struct conf_row conf_listener_rows[] = {
-    { "listeners.protocol", CONF_CHOICE, LISTENER_AT(protocol), "smtp", NULL, RELOADABLE, "Protocol spoken there." },
+    { "listeners.protocol", CONF_CHOICE, LISTENER_AT(protocol), "smtp, imap, pop3", NULL, RELOADABLE, "Protocol spoken there." },
     { "listeners.address", CONF_ADDRESS, LISTENER_AT(address), "", NULL, RELOADABLE,
       "Address and port, as in 127.0.0.1:2525." },
     { "listeners.tls", CONF_ENUM, LISTENER_AT(tls), "none, starttls, implicit", "none", RELOADABLE,
@@ -117,8 +133,9 @@ const struct conf_row conf_listener_rows[] = {
     { "listeners.key", CONF_PATH, LISTENER_AT(key), "", "", RELOADABLE, "Its private key in PEM." },
     { "listeners.auth-without-tls", CONF_FLAG, LISTENER_AT(auth_without_tls), "true, false", NULL, RELOADABLE,
       "Take passwords before TLS; true on loopback and with tls none." },
-    { "listeners.mode", CONF_CHOICE, LISTENER_AT(mode), "queue", "queue", RELOADABLE,
-      "Answer when the mail is safely stored." },
+    { "listeners.mode", CONF_CHOICE, LISTENER_AT(mode), "queue, through", NULL, RELOADABLE,
+      "With queue, SMTP answers when the mail is safely stored; with through, each answer is the provider's own; queue for "
+      "smtp, imap and pop3 are always through." },
     { NULL },
 };
 

@@ -32,9 +32,6 @@ static const char *later_of(const char *name, const char *text)
     static const struct {
         const char *name, *prefix;
     } later[] = {
-        { "listeners.protocol", "imap" },
-        { "listeners.protocol", "pop3" },
-        { "listeners.mode", "through" },
         { "store", "postgresql://" },
     };
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {

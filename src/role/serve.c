@@ -65,13 +65,18 @@ static bool keep_input(struct parent *p, struct fault *why)
     return is_kept || fault_errno(why, FAULT_LOCAL, error, "the master key can't be read from standard input");
 }
 
+/* A bridged session takes two descriptors. */
 static void raise_limits(void)
 {
+    enum { FILES_MIN = 65536 };
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) < 0)
         return;
+    rlim_t wanted = files.rlim_max < FILES_MIN ? FILES_MIN : files.rlim_max;
     files.rlim_cur = files.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &files);
+    /* Only root may raise the hard limit; anybody may use up to it. */
+    if (setrlimit(RLIMIT_NOFILE, &(struct rlimit){ wanted, wanted }) < 0)
+        (void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
 static bool prepare(struct parent *p, struct fault *why)
