@@ -72,6 +72,33 @@ const struct finding table_handed_in[] = {
                  "If it repeats, report it with the lines of: postern log --level error"),
       .who = FINDING_NOBODY },
 
+    /* Live sessions. */
+    { .id = "bridge.app-sessions",
+      .kind = FAULT_RETRY,
+      .cause = "{app} has as many live sessions open as bridge.sessions-per-app allows.",
+      .fix = FIX("Close some, or let the program use fewer connections",
+                 "Raise bridge.sessions-per-app in postern.yaml, then: postern reload"),
+      .who = FINDING_APP_OWNER },
+    { .id = "bridge.mailbox-sessions",
+      .kind = FAULT_RETRY,
+      .cause = "{mailbox} has as many live sessions open as it may have.",
+      .fix = FIX("Close some, or let the programs use fewer connections",
+                 "IMAP and POP3: raise bridge.sessions-per-mailbox in postern.yaml, then: postern reload; Exchange Online "
+                 "does not say how many it takes, more than 8 is a risk",
+                 "SMTP: the provider's limit stands in: postern mailbox show {mailbox}"),
+      .who = FINDING_APP_OWNER },
+    { .id = "bridge.force-sender",
+      .kind = FAULT_REJECT,
+      .cause = "{app} has a forced sender, which a live session can't see to.",
+      .fix = FIX("Let the program send by a listener with mode: queue",
+                 "Or take the forced sender away: postern app set {app} --force-sender ''"),
+      .who = FINDING_POSTERN_ADMIN },
+    { .id = "mailbox.protocol",
+      .kind = FAULT_REJECT,
+      .cause = "{mailbox} is not switched on for this protocol.",
+      .fix = FIX("postern mailbox set {mailbox} --protocols smtp,imap,pop3"),
+      .who = FINDING_POSTERN_ADMIN },
+
     /* How a program speaks. */
     { .id = "smtp.client.tls-on-plain",
       .kind = FAULT_REJECT,

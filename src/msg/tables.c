@@ -86,6 +86,9 @@ const struct msg_field token_ask_fields[] = { MSG_ROWS(MSG_TOKEN_ASK) };
 #define MSG_SELF struct token_answer
 const struct msg_field token_answer_fields[] = { MSG_ROWS(MSG_TOKEN_ANSWER) };
 #undef MSG_SELF
+#define MSG_SELF struct token_trouble
+const struct msg_field token_trouble_fields[] = { MSG_ROWS(MSG_TOKEN_TROUBLE) };
+#undef MSG_SELF
 
 /* admin_msg.h */
 #define MSG_SELF struct admin_ask

@@ -7,6 +7,7 @@
 enum {
     TOKEN_ASK = 700, /* relay, edge, inbox > vault; beside the pair's own messages */
     TOKEN_ANSWER,    /* vault > the asker */
+    TOKEN_TROUBLE,   /* asker > vault: what came behind a good sign-in */
 };
 
 #define MSG_TOKEN_ASK(F, L) \
@@ -30,5 +31,13 @@ MSG_STRUCT(token_ask, MSG_TOKEN_ASK);
     F(TEXT, id, 48) \
     F(TEXT, text, 512)
 MSG_STRUCT(token_answer, MSG_TOKEN_ANSWER);
+
+/* "User is authenticated but not connected" and its like. Shown on the mailbox until a session that can read says that it is over. */
+#define MSG_TOKEN_TROUBLE(F, L) \
+    F(TEXT, mailbox, 320) \
+    F(U32, protocol, 0) \
+    F(TEXT, id, 48) /* finding; "" : it can be read */ \
+    F(TEXT, text, 512)
+MSG_STRUCT(token_trouble, MSG_TOKEN_TROUBLE);
 
 #endif

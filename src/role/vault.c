@@ -95,6 +95,15 @@ static void heard_token_ask(void *ctx, const void *message)
     tokens_ask(p->self->tokens, &want, on_token, p, ask->tag);
 }
 
+static void heard_trouble(void *ctx, const void *message)
+{
+    struct peer *p = ctx;
+    const struct token_trouble *m = message;
+    struct fault why;
+    fault_set(&why, FAULT_HOLD, m->id, "%s", m->text);
+    tokens_trouble(p->self->tokens, m->mailbox, m->protocol, *m->id ? &why : NULL);
+}
+
 /* --- inbox: signatures --- */
 
 static void heard_sign_ask(void *ctx, const void *message)
@@ -181,11 +190,9 @@ static void heard_objects_done(void *ctx, const void *message)
 }
 
 static const struct channel_row edge_rows[] = {
-    CHANNEL_ROW(EDGE_LOGIN_ASK, login_ask, heard_login),
-    CHANNEL_ROW(EDGE_LOGIN_ANSWER, login_answer, NULL),
-    CHANNEL_ROW(TOKEN_ASK, token_ask, heard_token_ask),
-    CHANNEL_ROW(TOKEN_ANSWER, token_answer, NULL),
-    { 0 },
+    CHANNEL_ROW(EDGE_LOGIN_ASK, login_ask, heard_login),      CHANNEL_ROW(EDGE_LOGIN_ANSWER, login_answer, NULL),
+    CHANNEL_ROW(TOKEN_ASK, token_ask, heard_token_ask),       CHANNEL_ROW(TOKEN_ANSWER, token_answer, NULL),
+    CHANNEL_ROW(TOKEN_TROUBLE, token_trouble, heard_trouble), { 0 },
 };
 static const struct channel_row relay_rows[] = {
     CHANNEL_ROW(TOKEN_ASK, token_ask, heard_token_ask),

@@ -196,6 +196,13 @@ static json_t *findings_of(struct tokens *t, const struct mailbox *m, const stru
     return list;
 }
 
+static void add_error(json_t *json, const struct fault *why, int64_t wall_ms)
+{
+    json_t *error = json_pack("{s:s, s:s}", "id", why->id, "text", why->text);
+    set_time(error, "at", wall_ms);
+    json_object_set_new(json, "last_error", error);
+}
+
 static void add_grant(json_t *json, const struct grant *g)
 {
     int64_t expires_ms = 0;
@@ -208,11 +215,8 @@ static void add_grant(json_t *json, const struct grant *g)
     set_time(json, "since", g->since_ms);
     set_time(json, "access_expires", expires_ms);
     set_time(json, "refresh_used", g->refresh ? g->used_ms : 0);
-    if (g->problem.kind != FAULT_NONE) {
-        json_t *error = json_pack("{s:s, s:s}", "id", g->problem.id, "text", g->problem.text);
-        set_time(error, "at", g->problem_ms);
-        json_object_set_new(json, "last_error", error);
-    }
+    if (g->problem.kind != FAULT_NONE)
+        add_error(json, &g->problem, g->problem_ms);
 }
 
 json_t *tokens_grant_json(struct tokens *t, const char *mailbox)
@@ -223,13 +227,17 @@ json_t *tokens_grant_json(struct tokens *t, const char *mailbox)
     struct fault why;
     bool needs_person = mailbox_needs_person(t, m, &why);
     bool is_missing = text_equal(why.id, "grant.missing");
-    const char *state = !needs_person ? "ok" : !is_missing ? "needs-person" : "none";
+    const struct trouble *trouble = needs_person ? NULL : trouble_of(t, m);
+    const char *state = trouble ? "unreadable" : !needs_person ? "ok" : !is_missing ? "needs-person" : "none";
     if (is_missing && authorization_is_pending(t, m->address))
         state = "pending";
     json_t *json = json_pack("{s:s, s:s}", "address", m->address, "state", state);
     const struct grant *g = grant_of(t, m);
     if (g)
         add_grant(json, g);
-    json_object_set_new(json, "findings", needs_person ? findings_of(t, m, &why) : json_array());
+    if (trouble)
+        add_error(json, &trouble->why, trouble->since_ms);
+    const struct fault *worst = needs_person ? &why : trouble ? &trouble->why : NULL;
+    json_object_set_new(json, "findings", worst ? findings_of(t, m, worst) : json_array());
     return json;
 }

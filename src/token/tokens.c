@@ -28,6 +28,7 @@ struct tokens *tokens_new(const struct tokens_parts *parts, const struct tokens_
     t->passwords = map_new();
     t->said = map_new();
     t->warned = map_new();
+    t->troubles = map_new();
     t->ca = map_new();
     list_init(&t->authorizations);
     /* Serials go on counting over a restart, so that a relay's old serial is never taken for a new token's. */
@@ -62,10 +63,12 @@ void tokens_free(struct tokens *t)
     map_each(t->grants, free_grant, NULL);
     map_each(t->said, free_value, NULL);
     map_each(t->warned, free_value, NULL);
+    map_each(t->troubles, free_value, NULL);
     map_free(t->grants);
     map_free(t->passwords);
     map_free(t->said);
     map_free(t->warned);
+    map_free(t->troubles);
     map_free(t->ca);
     documents_free(t->documents);
     free(t);

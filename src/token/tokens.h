@@ -66,6 +66,10 @@ struct token_want {
 void tokens_ask(struct tokens *t, const struct token_want *want, token_done_fn *done, void *ctx, uint64_t tag);
 void tokens_forget_asker(struct tokens *t, const void *ctx); /* its asks are dropped */
 
+/* Somebody's sign-in was good, and what came behind it says that the mailbox can't be read all the same; NULL: it can. Shown with the
+ * grant until then; holds no mail. */
+void tokens_trouble(struct tokens *t, const char *mailbox, uint32_t protocol, const struct fault *why);
+
 /* An object of the directory has changed or gone: tokens that depend on it are dropped, refusals forgotten. */
 void tokens_object_changed(struct tokens *t, enum object_kind kind, const char *key);
 void tokens_report(struct tokens *t); /* all objects have come */

@@ -21,6 +21,7 @@ struct tokens {
     struct map *passwords; /* addresses that have one stored */
     struct map *said;      /* address -> struct said: what tokens_state_fn was last told */
     struct map *warned;    /* expiry warnings given -> days (expiry.c) */
+    struct map *troubles;  /* address -> struct trouble */
     struct map *ca;        /* provider's ca-file -> PEM text (subject.c) */
     struct list authorizations;
     struct loop_timer hourly;
@@ -114,6 +115,15 @@ bool mailbox_needs_person(struct tokens *t, const struct mailbox *m, struct faul
 void state_changed(struct tokens *t, const struct mailbox *m);
 void state_changed_of_grant(struct grant *g);
 void state_forget(struct tokens *t, const char *address);
+
+/* trouble.c */
+struct trouble {
+    uint32_t protocol;
+    struct fault why;
+    int64_t since_ms; /* wall clock */
+};
+const struct trouble *trouble_of(const struct tokens *t, const struct mailbox *m); /* NULL: none; lent */
+void trouble_forget(struct tokens *t, const char *address);
 
 /* expiry.c */
 void expiry_check(struct tokens *t);

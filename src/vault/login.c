@@ -212,9 +212,6 @@ static bool may_enter(const struct login *l, const struct app *a, const struct m
         return fault_set(why, FAULT_AUTH, "app.from", "%s may not sign in from %s", a->name, j->host);
     if (!m)
         return fault_set(why, FAULT_RETRY, "mailbox.unknown", "the mailbox of %s is not there", a->name);
-    /* Mail for a paused mailbox may come in by SMTP, the queue keeps it; its live sessions may not. */
-    if (m->is_paused && j->protocol != OBJECT_SMTP && j->protocol != OBJECT_HTTP)
-        return fault_set(why, FAULT_RETRY, "mailbox.paused", "%s is paused", m->address);
     return true;
 }
 

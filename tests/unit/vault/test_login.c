@@ -180,8 +180,8 @@ static void test_paused_mailbox_still_takes_mail(void **unused)
         "{\"address\":\"shop@example.org\",\"provider\":\"google\",\"grant\":\"basic\",\"is_paused\":true}");
     ask_from("shop", shop, "10.1.2.3", OBJECT_SMTP);
     assert_true(last.is_ok);
-    ask_from("shop", shop, "10.1.2.3", OBJECT_IMAP);
-    assert_int_equal(last.why.kind, FAULT_RETRY);
+    ask_from("shop", shop, "10.1.2.3", OBJECT_IMAP); /* which is no business of what goes out */
+    assert_true(last.is_ok);
 }
 
 static void test_a_second_login_is_fast(void **unused)
