@@ -9,11 +9,17 @@
 
 #include "base/log.h"
 #include "base/secret.h"
-#include "edge/session.h"
+#include "edge/bridged.h"
+#include "edge/edge_private.h"
+#include "edge/guest.h"
+#include "msg/edge_queue.h"
+#include "msg/edge_vault.h"
+#include "msg/token_msg.h"
 
 enum {
     PATIENCE_MS = 10000, /* for transactions that are open when we stop */
     ASK_PATIENCE_MS = 30000,
+    TOKEN_PATIENCE_MS = 60000, /* a token endpoint may have to be asked, and asked again */
 };
 
 static int open_spool(const struct conf *conf, struct fault *why)
@@ -29,6 +35,13 @@ static int open_spool(const struct conf *conf, struct fault *why)
 static void end_patience(void *ctx);
 static void tell_stopped(void *ctx);
 
+static void set_bridges(struct edge *e)
+{
+    const struct conf *c = e->conf;
+    bridges_set(e->bridges, &(struct bridges_settings){ .sessions_per_app = c->bridge.sessions_per_app,
+                                                        .sessions_per_mailbox = c->bridge.sessions_per_mailbox });
+}
+
 struct edge *edge_new(struct loop *l, const struct conf *conf, struct fault *why)
 {
     int spool_fd = open_spool(conf, why);
@@ -41,13 +54,24 @@ struct edge *edge_new(struct loop *l, const struct conf *conf, struct fault *why
     e->directory = directory_new();
     e->hosts = map_new();
     list_init(&e->listeners);
-    list_init(&e->sessions);
+    list_init(&e->guests);
     asks_init(&e->logins, l, ASK_PATIENCE_MS);
+    asks_init(&e->tokens, l, TOKEN_PATIENCE_MS);
     asks_init(&e->submits, l, ASK_PATIENCE_MS);
+    e->bridges = bridges_new(l, &bridged_host, e);
+    set_bridges(e);
     loop_timer_init(&e->patience, l, end_patience, e);
     loop_deferred_init(&e->last_out, tell_stopped, e);
     secret_random(&e->run, sizeof e->run);
     return e;
+}
+
+static void cut_all(struct edge *e)
+{
+    LIST_EACH (node, &e->guests) {
+        struct guest *g = LIST_OF(node, struct guest, node);
+        g->kind->cut(g);
+    }
 }
 
 void edge_free(struct edge *e)
@@ -55,10 +79,11 @@ void edge_free(struct edge *e)
     if (!e)
         return;
     edge_listeners_end(e);
-    LIST_EACH (node, &e->sessions)
-        session_cut(LIST_OF(node, struct session, node));
+    cut_all(e);
     asks_fini(&e->logins);
+    asks_fini(&e->tokens);
     asks_fini(&e->submits);
+    bridges_free(e->bridges);
     loop_timer_stop(&e->patience);
     loop_undefer(&e->last_out);
     directory_free(e->directory);
@@ -71,6 +96,7 @@ void edge_free(struct edge *e)
 void edge_reload(struct edge *e, const struct conf *conf)
 {
     e->conf = conf;
+    set_bridges(e);
     edge_listeners_reload(e);
 }
 
@@ -78,32 +104,12 @@ void edge_reload(struct edge *e, const struct conf *conf)
 
 size_t edge_sessions(const struct edge *e)
 {
-    return e->sessions_count;
+    return e->guests_count;
 }
 
-size_t edge_sessions_of(const struct edge *e, const char *host)
+size_t edge_guests_of(const struct edge *e, const char *host)
 {
     return (size_t)(uintptr_t)map_get(e->hosts, host);
-}
-
-void edge_session_began(struct edge *e, struct list *node, const char *host)
-{
-    list_append(&e->sessions, node);
-    e->sessions_count++;
-    map_put(e->hosts, host, (void *)(uintptr_t)(edge_sessions_of(e, host) + 1));
-}
-
-void edge_session_ended(struct edge *e, struct list *node, const char *host)
-{
-    size_t left = edge_sessions_of(e, host) - 1;
-    list_remove(node);
-    e->sessions_count--;
-    if (left == 0)
-        map_remove(e->hosts, host);
-    else
-        map_put(e->hosts, host, (void *)(uintptr_t)left);
-    if (e->is_stopping && e->sessions_count == 0)
-        loop_defer(e->loop, &e->last_out);
 }
 
 /* -- The vault role -- */
@@ -115,10 +121,17 @@ static void heard_login_answer(void *ctx, const void *message)
     asks_answer(&e->logins, a->tag, a);
 }
 
+static void heard_token_answer(void *ctx, const void *message)
+{
+    struct edge *e = ctx;
+    const struct token_answer *a = message;
+    asks_answer(&e->tokens, a->tag, a);
+}
+
 const struct channel_row edge_vault_rows[] = {
-    CHANNEL_ROW(EDGE_LOGIN_ASK, login_ask, NULL),
-    CHANNEL_ROW(EDGE_LOGIN_ANSWER, login_answer, heard_login_answer),
-    { 0 },
+    CHANNEL_ROW(EDGE_LOGIN_ASK, login_ask, NULL),    CHANNEL_ROW(EDGE_LOGIN_ANSWER, login_answer, heard_login_answer),
+    CHANNEL_ROW(TOKEN_ASK, token_ask, NULL),         CHANNEL_ROW(TOKEN_ANSWER, token_answer, heard_token_answer),
+    CHANNEL_ROW(TOKEN_TROUBLE, token_trouble, NULL), { 0 },
 };
 
 void edge_vault_up(struct edge *e, struct channel *c)
@@ -130,6 +143,7 @@ void edge_vault_down(struct edge *e)
 {
     e->vault = NULL;
     asks_fail_all(&e->logins);
+    asks_fail_all(&e->tokens);
 }
 
 /* -- The queue role -- */
@@ -142,6 +156,8 @@ static void heard_object(void *ctx, const void *message)
     struct fault why;
     if (!directory_apply_text(d, o->kind, o->key, o->is_removed ? NULL : o->json, &why))
         log_error("directory.refused", LOG_TEXT("key", o->key), LOG_FAULT(&why));
+    if (!e->incoming)
+        bridges_directory_changed(e->bridges);
 }
 
 static void heard_directory_done(void *ctx, const void *message)
@@ -151,6 +167,7 @@ static void heard_directory_done(void *ctx, const void *message)
         directory_free(e->directory);
         e->directory = e->incoming;
         e->incoming = NULL;
+        bridges_directory_changed(e->bridges);
     }
     if (e->has_directory)
         return;
@@ -216,8 +233,7 @@ static void tell_stopped(void *ctx)
 static void end_patience(void *ctx)
 {
     struct edge *e = ctx;
-    LIST_EACH (node, &e->sessions)
-        session_cut(LIST_OF(node, struct session, node));
+    cut_all(e);
 }
 
 void edge_stop(struct edge *e, edge_event_fn *stopped, void *ctx)
@@ -227,8 +243,10 @@ void edge_stop(struct edge *e, edge_event_fn *stopped, void *ctx)
     e->is_stopping = true;
     edge_listeners_end(e);
     loop_timer_start(&e->patience, PATIENCE_MS);
-    LIST_EACH (node, &e->sessions)
-        session_stop(LIST_OF(node, struct session, node));
-    if (e->sessions_count == 0)
+    LIST_EACH (node, &e->guests) {
+        struct guest *g = LIST_OF(node, struct guest, node);
+        g->kind->stop(g);
+    }
+    if (e->guests_count == 0)
         loop_defer(e->loop, &e->last_out);
 }

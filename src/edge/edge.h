@@ -1,6 +1,7 @@
-/* edge/edge.h - sessions of strangers: everything an SMTP client says ends here, or becomes a message for the queue role.
+/* edge/edge.h - sessions of strangers: what an SMTP client says becomes a message for the queue role, or is bridged to the provider; what
+ * IMAP and POP3 clients say is bridged.
  *
- * Knows an app's password only while it passes to the vault role, and no other secret. A session never waits for ever: what it
+ * Knows an app's password only while it passes to the vault role, and a mailbox's token while a bridge signs in. A session never waits for ever: what it
  * asks of vault or queue is answered, fails with that role, or runs out of time (30 s), each as a 4xx to the client. Memory per
  * session is bounded whatever arrives. */
 #ifndef EDGE_EDGE_H

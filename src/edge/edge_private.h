@@ -3,6 +3,7 @@
 #define EDGE_EDGE_PRIVATE_H
 
 #include "base/map.h"
+#include "bridge/bridge.h"
 #include "edge/edge.h"
 #include "edge/service.h"
 #include "msg/ask.h"
@@ -23,16 +24,17 @@ struct edge {
     char queue_why[512]; /* in the queue role's words */
 
     struct list listeners;
-    struct list sessions;
-    size_t sessions_count;
-    struct map *hosts; /* sessions per client address */
+    struct list guests; /* of every kind of session */
+    size_t guests_count;
+    struct map *hosts; /* guests per client address */
     uint32_t run;      /* random, so that session ids of different runs differ */
     uint32_t started;  /* sessions so far */
 
     int64_t turned_away_ms; /* when that was logged last, and how many since */
     unsigned turned_away;
 
-    struct asks logins, submits;
+    struct asks logins, tokens, submits;
+    struct bridges *bridges;
 
     edge_event_fn *ready;
     void *ready_ctx;
@@ -49,8 +51,6 @@ void edge_listeners_reload(struct edge *e);
 void edge_listeners_end(struct edge *e);
 
 /* edge.c */
-void edge_session_began(struct edge *e, struct list *node, const char *host);
-void edge_session_ended(struct edge *e, struct list *node, const char *host);
-size_t edge_sessions_of(const struct edge *e, const char *host);
+size_t edge_guests_of(const struct edge *e, const char *host);
 
 #endif

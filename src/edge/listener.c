@@ -1,12 +1,13 @@
 /* edge/listener.c - doors: who is let in, and how many at a time. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "edge/bridged.h"
 #include "edge/session.h"
 #include "net/listen.h"
+#include "proto/front/front.h"
 
 enum { LOG_EVERY_MS = 10000 };
 
@@ -34,10 +35,12 @@ static void log_turned_away(struct edge *e, const char *host, const char *text)
 /* A TLS client could not read this; for it the end of the connection has to do. */
 static void turn_away(const struct door *d, int fd, const char *host, const char *text)
 {
-    char line[128];
-    int size = snprintf(line, sizeof line, "421 4.7.0 %s\r\n", text);
+    struct buf line;
+    buf_init(&line, 512);
+    front_turn_away(d->service->bridge.protocol, text, &line);
     if (d->service->tls != CONF_TLS_IMPLICIT)
-        (void)!send(fd, line, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)!send(fd, line.data, line.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    buf_fini(&line);
     close(fd);
     log_turned_away(d->edge, host, text);
 }
@@ -48,10 +51,12 @@ static void on_accepted(void *ctx, int fd, const struct net_addr *peer)
     struct edge *e = d->edge;
     char host[NET_ADDR_TEXT_SIZE];
     net_addr_host_text(peer, host, sizeof host);
-    if (e->sessions_count >= e->conf->limits.sessions)
+    if (e->guests_count >= e->conf->limits.sessions)
         turn_away(d, fd, host, "Too many sessions, try again later");
-    else if (edge_sessions_of(e, host) >= e->conf->limits.sessions_per_host)
+    else if (edge_guests_of(e, host) >= e->conf->limits.sessions_per_host)
         turn_away(d, fd, host, "Too many sessions from your address, close some first");
+    else if (d->service->is_through)
+        bridged_open(e, d->service, fd, host);
     else
         session_open(e, d->service, fd, host);
 }

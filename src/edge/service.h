@@ -2,6 +2,7 @@
 #ifndef EDGE_SERVICE_H
 #define EDGE_SERVICE_H
 
+#include "bridge/bridge.h"
 #include "conf/conf.h"
 #include "msg/parent_role.h"
 #include "net/tls.h"
@@ -10,6 +11,8 @@
 struct service {
     unsigned refs;
     struct smtp_server_policy policy;
+    bool is_through;            /* sessions are bridges */
+    struct bridge_terms bridge; /* only its protocol counts where they are not */
     enum conf_tls tls;
     struct tls_context *context; /* NULL without TLS */
     bool auth_without_tls;

@@ -18,14 +18,14 @@ enum {
 
 static int64_t now_ms(const struct session *s)
 {
-    return loop_now_ms(s->edge->loop);
+    return loop_now_ms(s->guest.edge->loop);
 }
 
 /* -- The clock: a command must be whole, and data must flow -- */
 
 static int64_t due_ms(const struct session *s)
 {
-    const struct service *v = s->service;
+    const struct service *v = s->guest.service;
     const struct mail *m = s->mail;
     if (!m || !m->began_ms)
         return s->moved_ms + v->session_idle_ms;
@@ -41,12 +41,12 @@ static void on_clock(void *ctx)
     if (s->is_over)
         return;
     if (left <= 0 && s->ask.tag)
-        left = s->service->session_idle_ms; /* the client waits for us, and that has a clock of its own */
+        left = s->guest.service->session_idle_ms; /* the client waits for us, and that has a clock of its own */
     if (left > 0) {
         loop_timer_start(&s->clock, left);
         return;
     }
-    log_info("session.timeout", LOG_TEXT("session", s->id), LOG_TEXT("peer", s->host),
+    log_info("session.timeout", LOG_TEXT("session", s->guest.id), LOG_TEXT("peer", s->guest.host),
              LOG_TEXT("state", smtp_server_state_name(s->smtp)));
     smtp_server_close(s->smtp, "4.4.2", "Timeout: nothing complete was heard for too long");
 }
@@ -93,7 +93,7 @@ static void on_start_tls(void *ctx)
 {
     struct session *s = ctx;
     if (!s->is_over)
-        conn_start_tls_server(s->conn, s->service->context);
+        conn_start_tls_server(s->conn, s->guest.service->context);
 }
 
 static void on_quit(void *ctx)
@@ -131,7 +131,7 @@ static const char *notice_event(const char *finding)
 static void on_noticed(void *ctx, const struct fault *what)
 {
     struct session *s = ctx;
-    log_info(notice_event(what->id), LOG_TEXT("session", s->id), LOG_TEXT("peer", s->host),
+    log_info(notice_event(what->id), LOG_TEXT("session", s->guest.id), LOG_TEXT("peer", s->guest.host),
              LOG_TEXT("app", s->app ? s->app : ""), LOG_FAULT(what));
 }
 
@@ -145,8 +145,8 @@ static void on_reset(void *ctx)
     } else {
         arena_reset(s->mail_arena);
     }
-    if (s->edge->is_stopping)
-        loop_defer(s->edge->loop, &s->close_soon);
+    if (s->guest.edge->is_stopping)
+        loop_defer(s->guest.edge->loop, &s->close_soon);
 }
 
 static const struct smtp_server_host engine_host = {
@@ -169,7 +169,7 @@ static const struct smtp_server_host engine_host = {
 static void on_ready(void *ctx)
 {
     struct session *s = ctx;
-    if (s->service->tls == CONF_TLS_IMPLICIT) {
+    if (s->guest.service->tls == CONF_TLS_IMPLICIT) {
         smtp_server_set_secure(s->smtp);
         smtp_server_greet(s->smtp);
     } else {
@@ -210,8 +210,7 @@ static void bury(void *ctx)
     session_login_fini(s);
     smtp_server_free(s->smtp);
     arena_free(s->mail_arena);
-    service_free(s->service);
-    free(s->host);
+    guest_fini(&s->guest);
     free(s->app);
     free(s->mailbox);
     free(s);
@@ -229,16 +228,16 @@ void session_cut(struct session *s)
     body_drop(&s->body);
     conn_free(s->conn);
     s->conn = NULL;
-    edge_session_ended(s->edge, &s->node, s->host);
-    loop_defer(s->edge->loop, &s->bury);
+    guest_end(&s->guest);
+    loop_defer(s->guest.edge->loop, &s->bury);
 }
 
 static void on_closed(void *ctx, const struct fault *why)
 {
     struct session *s = ctx;
     if (why && !s->is_over && bytes_starts_nocase(bytes_of(why->id), "tls."))
-        log_info("session.failed", LOG_TEXT("session", s->id), LOG_TEXT("peer", s->host), LOG_FAULT(why));
-    log_debug("session.close", LOG_TEXT("session", s->id), LOG_TEXT("peer", s->host),
+        log_info("session.failed", LOG_TEXT("session", s->guest.id), LOG_TEXT("peer", s->guest.host), LOG_FAULT(why));
+    log_debug("session.close", LOG_TEXT("session", s->guest.id), LOG_TEXT("peer", s->guest.host),
               LOG_TEXT("text", why ? why->text : ""), LOG_UNSIGNED("mails", s->mails));
     session_cut(s);
 }
@@ -256,19 +255,31 @@ void session_go_on(struct session *s)
         conn_resume(s->conn);
 }
 
+/* 421 when no message is under way; else when it is over. */
+static void stop(struct guest *g)
+{
+    struct session *s = LIST_OF(g, struct session, guest);
+    if (!s->is_over && !s->mail)
+        smtp_server_close(s->smtp, "4.3.2", "Shutting down, try again in a moment");
+}
+
+static void cut(struct guest *g)
+{
+    session_cut(LIST_OF(g, struct session, guest));
+}
+
+static const struct guest_kind session_kind = { stop, cut };
+
 static void close_soon(void *ctx)
 {
-    session_stop(ctx);
+    stop(&((struct session *)ctx)->guest);
 }
 
 void session_open(struct edge *e, struct service *service, int fd, const char *host)
 {
     struct session *s = mem_alloc(sizeof *s);
     struct conn_limits limits = { .out_limit = OUT_LIMIT };
-    s->edge = e;
-    s->service = service_ref(service);
-    s->host = mem_strdup(host);
-    snprintf(s->id, sizeof s->id, "%08x%08x", (unsigned)e->run, (unsigned)++e->started);
+    guest_begin(&s->guest, &session_kind, e, service, host);
     s->mail_arena = arena_new();
     body_init(&s->body, e->spool_fd);
     s->heard_ms = s->moved_ms = now_ms(s);
@@ -276,19 +287,12 @@ void session_open(struct edge *e, struct service *service, int fd, const char *h
     loop_timer_init(&s->rest, e->loop, on_rested, s);
     loop_deferred_init(&s->bury, bury, s);
     loop_deferred_init(&s->close_soon, close_soon, s);
-    s->smtp = smtp_server_new(&s->service->policy, &engine_host, s);
+    s->smtp = smtp_server_new(&s->guest.service->policy, &engine_host, s);
     s->conn = conn_accept(e->loop, fd, &limits, &conn_host, s);
-    edge_session_began(e, &s->node, s->host);
-    log_debug("session.open", LOG_TEXT("session", s->id), LOG_TEXT("peer", s->host));
+    log_debug("session.open", LOG_TEXT("session", s->guest.id), LOG_TEXT("peer", s->guest.host));
     watch_clock(s);
     if (service->tls == CONF_TLS_IMPLICIT)
         conn_start_tls_server(s->conn, service->context);
     else
         smtp_server_greet(s->smtp);
-}
-
-void session_stop(struct session *s)
-{
-    if (!s->is_over && !s->mail)
-        smtp_server_close(s->smtp, "4.3.2", "Shutting down, try again in a moment");
 }

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "edge/body.h"
 #include "edge/edge_private.h"
+#include "edge/guest.h"
 #include "msg/ask.h"
 #include "msg/edge_queue.h"
 #include "msg/edge_vault.h"
@@ -30,13 +31,9 @@ struct mail {
 enum session_rest { REST_NONE, REST_ENGINE, REST_LOGIN };
 
 struct session {
-    struct list node;
-    struct edge *edge;
-    struct service *service; /* one reference */
+    struct guest guest;
     struct conn *conn;
     struct smtp_server *smtp;
-    char id[20];
-    char *host;
 
     char *app, *mailbox; /* NULL: not known yet */
     char *user;          /* as typed; while a sign-in is asked for */
@@ -59,8 +56,6 @@ struct session {
 
 /* `fd` taken. */
 void session_open(struct edge *e, struct service *service, int fd, const char *host);
-/* 421 when no message is under way; else when it is over. */
-void session_stop(struct session *s);
 void session_cut(struct session *s); /* at once */
 
 /* session.c: for the other two */

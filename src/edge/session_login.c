@@ -24,12 +24,13 @@ static void become(struct session *s, const char *app, const char *mailbox)
 
 void session_trust_host(struct session *s)
 {
-    const struct app *a = s->app ? NULL : directory_app_by_host(s->edge->directory, s->host, OBJECT_SMTP);
+    const struct app *a = s->app ? NULL : directory_app_by_host(s->guest.edge->directory, s->guest.host, OBJECT_SMTP);
     if (!a)
         return;
     become(s, a->name, "");
     smtp_server_set_trusted(s->smtp);
-    log_debug("login.by-address", LOG_TEXT("session", s->id), LOG_TEXT("peer", s->host), LOG_TEXT("app", s->app));
+    log_debug("login.by-address", LOG_TEXT("session", s->guest.id), LOG_TEXT("peer", s->guest.host),
+              LOG_TEXT("app", s->app));
 }
 
 static void forget_user(struct session *s)
@@ -49,7 +50,7 @@ static const struct login_refusal wrong = { 535, "5.7.8", "User name or password
 static void accepted(struct session *s, const struct login_answer *a)
 {
     become(s, a->app, a->mailbox);
-    log_info("login.ok", LOG_TEXT("session", s->id), LOG_TEXT("peer", s->host), LOG_TEXT("app", a->app),
+    log_info("login.ok", LOG_TEXT("session", s->guest.id), LOG_TEXT("peer", s->guest.host), LOG_TEXT("app", a->app),
              LOG_TEXT("mailbox", a->mailbox));
     forget_user(s);
     smtp_server_auth_done(s->smtp, &(struct smtp_verdict){ 0 });
@@ -74,7 +75,7 @@ static void answered(struct ask *ask, const void *message)
         accepted(s, a);
         return;
     }
-    log_info("login.failed", LOG_TEXT("session", s->id), LOG_TEXT("peer", s->host),
+    log_info("login.failed", LOG_TEXT("session", s->guest.id), LOG_TEXT("peer", s->guest.host),
              LOG_TEXT("user", s->user ? s->user : ""), LOG_TEXT("text", a->text), LOG_TEXT("finding", a->id));
     forget_user(s);
     free(s->login_refusal);
@@ -93,7 +94,7 @@ void session_login_rested(struct session *s)
 static void unanswered(struct ask *a, enum ask_failure how)
 {
     struct session *s = LIST_OF(a, struct session, ask);
-    log_warn("login.unanswered", LOG_TEXT("session", s->id), LOG_TEXT("peer", s->host),
+    log_warn("login.unanswered", LOG_TEXT("session", s->guest.id), LOG_TEXT("peer", s->guest.host),
              LOG_TEXT("text", how == ASK_LATE ? "the vault did not answer in time" : "the vault is being restarted"));
     forget_user(s);
     refuse(s, &vault_away);
@@ -105,7 +106,7 @@ static const struct ask_kind login_kind = { answered, unanswered };
 void session_on_auth(void *ctx, const char *user, struct bytes password)
 {
     struct session *s = ctx;
-    struct edge *e = s->edge;
+    struct edge *e = s->guest.edge;
     if (!e->vault || e->is_stopping) {
         refuse(s, &vault_away);
         return;
@@ -119,7 +120,7 @@ void session_on_auth(void *ctx, const char *user, struct bytes password)
     struct login_ask ask = { .tag = ask_begin(&e->logins, &s->ask, &login_kind),
                              .user = user,
                              .password = password,
-                             .host = s->host,
+                             .host = s->guest.host,
                              .protocol = OBJECT_SMTP };
     if (channel_send(e->vault, EDGE_LOGIN_ASK, &ask))
         return;

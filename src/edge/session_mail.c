@@ -42,7 +42,7 @@ static const struct smtp_verdict *verdict_of(struct session *s, const struct fau
 
 static void log_refused(struct session *s, const struct smtp_verdict *v, const char *finding)
 {
-    log_info("mail.refused", LOG_TEXT("session", s->id), LOG_TEXT("peer", s->host),
+    log_info("mail.refused", LOG_TEXT("session", s->guest.id), LOG_TEXT("peer", s->guest.host),
              LOG_TEXT("app", text_or_empty(s->app)), LOG_TEXT("mailbox", s->mail ? s->mail->route.mailbox : ""),
              LOG_TEXT("from", s->mail ? s->mail->route.sender : ""), LOG_NUMBER("code", v->code),
              LOG_TEXT("text", v->text), LOG_TEXT("finding", finding));
@@ -58,7 +58,7 @@ static void refuse_now(struct session *s, const struct smtp_verdict *v, const ch
 
 static const struct smtp_verdict *closed_queue(struct session *s)
 {
-    const struct edge *e = s->edge;
+    const struct edge *e = s->guest.edge;
     if (!e->queue)
         return &queue_away;
     if (channel_pending(e->queue) > QUEUE_BACKLOG)
@@ -82,7 +82,7 @@ static const struct smtp_verdict *too_large(struct session *s, const struct mail
 void session_on_mail(void *ctx, const struct smtp_envelope *env)
 {
     struct session *s = ctx;
-    struct edge *e = s->edge;
+    struct edge *e = s->guest.edge;
     struct fault why;
     const struct smtp_verdict *closed = closed_queue(s);
     if (closed) {
@@ -97,7 +97,7 @@ void session_on_mail(void *ctx, const struct smtp_envelope *env)
         refuse_now(s, verdict_of(s, &why), why.id);
         return;
     }
-    m->size_limit = least(s->service->policy.size_limit, m->route.size_limit);
+    m->size_limit = least(s->guest.service->policy.size_limit, m->route.size_limit);
     if (m->size_limit && env->size > m->size_limit)
         refuse_now(s, too_large(s, m), "smtp.client.too-large");
     else
@@ -121,7 +121,7 @@ static bool keep(void *ctx, struct bytes out)
     struct fault why;
     if (body_add(&s->body, out, &why))
         return true;
-    log_error("spool.failed", LOG_TEXT("session", s->id), LOG_FAULT(&why));
+    log_error("spool.failed", LOG_TEXT("session", s->guest.id), LOG_FAULT(&why));
     s->mail->refusal = verdict_of(s, &why);
     body_drop(&s->body); /* a full disk gets its room back now, not when the client has sent the rest */
     return false;
@@ -131,15 +131,15 @@ static void add_received(struct session *s, const struct smtp_envelope *env)
 {
     struct buf line;
     char id[40];
-    snprintf(id, sizeof id, "%s.%u", s->id, ++s->mails);
+    snprintf(id, sizeof id, "%s.%u", s->guest.id, ++s->mails);
     buf_init(&line, RECEIVED_SIZE);
     received_line(&(struct received){ .helo = smtp_server_helo(s->smtp),
-                                      .host = s->host,
-                                      .hostname = s->service->hostname,
+                                      .host = s->guest.host,
+                                      .hostname = s->guest.service->hostname,
                                       .protocol = smtp_server_protocol(s->smtp),
                                       .id = id,
                                       .recipient = env->recipients_count == 1 ? env->recipients[0].address : NULL,
-                                      .wall_ms = loop_wall_ms(s->edge->loop) },
+                                      .wall_ms = loop_wall_ms(s->guest.edge->loop) },
                   &line);
     keep(s, buf_bytes(&line));
     buf_fini(&line);
@@ -154,7 +154,7 @@ void session_on_data_begin(void *ctx, const struct smtp_envelope *env)
         refuse_now(s, closed, "queue.closed");
         return;
     }
-    m->began_ms = loop_now_ms(s->edge->loop);
+    m->began_ms = loop_now_ms(s->guest.edge->loop);
     m->scan = mime_scan_new(s->mail_arena);
     if (*m->route.from) {
         struct mime_rewrite_plan *plan = arena_alloc(s->mail_arena, sizeof *plan);
@@ -183,12 +183,12 @@ static bool judge_header(struct session *s)
     const struct mime_header *h = mime_scan_end(m->scan);
     m->scan = NULL;
     m->message_id = h->message_id;
-    if (h->is_over || h->size > s->service->header_limit)
+    if (h->is_over || h->size > s->guest.service->header_limit)
         return refuse_later(s, verdict(s, 554, "5.6.0", "The header of the message is too long"), "smtp.client.header");
     if (h->received > MIME_RECEIVED_LIMIT)
         return refuse_later(s, verdict(s, 554, "5.4.6", "Too many Received fields: the message goes round in circles"),
                             "smtp.client.loop");
-    if (!route_header(s->edge->directory, text_or_empty(s->app), &m->route, h, &why))
+    if (!route_header(s->guest.edge->directory, text_or_empty(s->app), &m->route, h, &why))
         return refuse_later(s, verdict_of(s, &why), why.id);
     return true;
 }
@@ -266,14 +266,14 @@ static const struct ask_kind submit_kind = { answered, unanswered };
 
 static void submit(struct session *s, const struct smtp_envelope *env)
 {
-    struct edge *e = s->edge;
+    struct edge *e = s->guest.edge;
     const struct route *r = &s->mail->route;
     struct submit m = { .tag = ask_begin(&e->submits, &s->ask, &submit_kind),
                         .app = s->app,
                         .mailbox = r->mailbox,
                         .sender = r->sender,
-                        .peer = s->host,
-                        .session = s->id,
+                        .peer = s->guest.host,
+                        .session = s->guest.id,
                         .is_8bit = env->is_8bit,
                         .is_smtputf8 = env->is_smtputf8,
                         .ret = env->ret,
@@ -316,7 +316,7 @@ void session_on_data_end(void *ctx, const struct smtp_envelope *env, bool is_who
     }
     if (!finish_message(s))
         smtp_server_decided(s->smtp, s->mail->refusal);
-    else if (!s->edge->queue)
+    else if (!s->guest.edge->queue)
         refuse_now(s, &queue_away, "queue.closed");
     else
         submit(s, env);

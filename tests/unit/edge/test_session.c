@@ -24,7 +24,7 @@ static void a_host_has_only_so_many_sessions(void **state)
         TALK(&w, fds[i], "<220 ");
     }
     fds[4] = world_dial(&w);
-    TALK(&w, fds[4], "<421 4.7.0*from your address", "<");
+    TALK(&w, fds[4], "<421 4.3.0*from your address", "<");
     assert_int_equal(edge_sessions(w.edge), 4);
     close(fds[0]);
     TEST_UNTIL(w.loop, edge_sessions(w.edge) == 3);
@@ -44,7 +44,7 @@ static void all_hosts_together_too(void **state)
     int a = world_dial(&w);
     TALK(&w, a, "<220 ");
     int b = world_dial(&w);
-    TALK(&w, b, "<421 4.7.0*Too many sessions, ", "<");
+    TALK(&w, b, "<421 4.3.0*Too many sessions, ", "<");
     close(a);
     close(b);
     world_close(&w);
