@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -21,14 +22,14 @@
 
 /* What the far role heard, and what it will say. */
 struct stage {
-    char dir[64], socket[96], out[96];
+    char dir[64], socket[96], console[96], out[96];
     struct loop *loop;
     struct conf conf;
     struct admin *admin;
     struct channel *ours, *theirs;
     bool is_silent, was_cancelled;
-    unsigned status;
-    const char *json, *secret;
+    unsigned status, link_status;        /* of link.check */
+    const char *json, *secret, *content; /* content: comes as a descriptor */
     char heard_verb[64], heard_json[2048], heard_secret[256];
     char sender[128], recipient[128], mailbox[128], body[512];
     uint64_t body_size;
@@ -48,10 +49,19 @@ static void heard_ask(void *ctx, const void *message)
     struct admin_progress step = { .tag = m->tag, .json = "{\"step\":\"name\",\"ok\":true}" };
     if (strcmp(m->verb, "mailbox.test") == 0)
         channel_send(s->theirs, ADMIN_PROGRESS, &step);
-    struct admin_answer a = {
-        .tag = m->tag, .status = s->status, .json = s->json, .secret = bytes_of(s->secret), .fd = -1
-    };
+    bool is_link = strcmp(m->verb, "link.check") == 0;
+    struct admin_answer a = { .tag = m->tag,
+                              .status = is_link ? s->link_status : s->status,
+                              .json = s->json,
+                              .secret = bytes_of(s->secret),
+                              .fd = -1 };
+    if (s->content && strcmp(m->verb, "inbound.content") == 0) {
+        a.fd = memfd_create("content", MFD_CLOEXEC);
+        assert_int_equal(write(a.fd, s->content, strlen(s->content)), strlen(s->content));
+    }
     channel_send(s->theirs, ADMIN_ANSWER, &a);
+    if (a.fd >= 0)
+        close(a.fd);
 }
 
 static void heard_cancel(void *ctx, const void *message)
@@ -136,7 +146,9 @@ static int stage_up(void **state)
     struct fault why;
     int fd = admin_socket_open(s->socket, "", &why);
     assert_true(fd >= 0);
-    s->admin = admin_new(s->loop, fd, -1, &s->conf, ask_parent, s, &why);
+    snprintf(s->console, sizeof s->console, "%s/console.sock", s->dir);
+    int console = admin_socket_open(s->console, "", &why);
+    s->admin = admin_new(s->loop, fd, console, &s->conf, ask_parent, s, &why);
     assert_non_null(s->admin);
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
@@ -295,6 +307,57 @@ static void a_test_streams_its_steps(void **state)
     assert_string_equal(s->answer, "{\"step\":\"name\",\"ok\":true}\n{\"ok\":true,\"steps\":[],\"findings\":[]}\n");
 }
 
+#define LINK "http://localhost/raw/0000000000000abc?ends=99999999999&signature=00ff"
+#define CONSOLE(s, ...) CURL(s, "--unix-socket", (s)->console, __VA_ARGS__)
+
+static void a_signed_link_leads_to_the_message_and_nothing_else_does(void **state)
+{
+    static const char *const wrong[] = {
+        "http://localhost/raw/0000000000000abc",
+        "http://localhost/raw/0000000000000abc?ends=1&signature=00ff",
+        "http://localhost/raw/xyz?ends=99999999999&signature=00ff",
+        API "/status",
+    };
+    struct stage *s = *state;
+    s->link_status = 204;
+    s->content = "Subject: x\r\n\r\nhello\r\n";
+    assert_int_equal(CONSOLE(s, LINK), 200);
+    assert_string_equal(s->answer, s->content);
+    assert_string_equal(s->heard_json, "{\"id\":\"0000000000000abc\"}");
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        s->heard_verb[0] = '\0';
+        assert_int_equal(CONSOLE(s, wrong[i]), 404);
+        assert_string_equal(s->heard_verb, ""); /* nobody is even asked */
+    }
+    assert_int_equal(CONSOLE(s, "-X", "POST", LINK), 404);
+    s->link_status = 404;
+    assert_int_equal(CONSOLE(s, LINK), 404);
+    assert_string_equal(s->heard_verb, "link.check");
+    assert_string_equal(s->heard_json,
+                        "{\"text\":\"postern raw link\\n0000000000000abc\\n99999999999\",\"signature\":\"00ff\"}");
+    s->link_status = 204;
+    s->status = 404;
+    s->content = NULL; /* not kept any more */
+    assert_int_equal(CONSOLE(s, LINK), 404);
+    assert_string_equal(s->answer, "There is nothing here, or not any more.\n");
+    assert_int_equal(CURL(s, LINK), 404); /* not at the API's door */
+}
+
+static void a_key_is_made_for_an_endpoint_that_is_there(void **state)
+{
+    struct stage *s = *state;
+    s->secret = "00ff";
+    assert_int_equal(CURL(s, API "/endpoints/e/key", "-X", "POST", "-d", "{\"key\":\"our own words here\"}"), 200);
+    assert_string_equal(s->heard_verb, "endpoint.key");
+    assert_string_equal(s->heard_secret, "our own words here");
+    assert_null(strstr(s->heard_json, "our own"));
+    assert_non_null(strstr(s->answer, "\"key\":\"00ff\""));
+    s->status = 404;
+    s->json = "{\"title\":\"No\",\"detail\":\"there is no endpoint e\",\"findings\":[]}";
+    assert_int_equal(CURL(s, API "/endpoints/e/key", "-X", "POST"), 404);
+    assert_string_equal(s->heard_verb, "object.get");
+}
+
 static void the_status_survives_what_is_missing(void **state)
 {
     struct stage *s = *state;
@@ -428,6 +491,8 @@ int main(void)
         CASE(a_role_that_dies_while_asked_is_a_503),
         CASE(an_asker_that_goes_away_cancels),
         CASE(a_test_streams_its_steps),
+        CASE(a_signed_link_leads_to_the_message_and_nothing_else_does),
+        CASE(a_key_is_made_for_an_endpoint_that_is_there),
         CASE(the_status_survives_what_is_missing),
         CASE(a_message_is_handed_to_the_queue),
         CASE(a_large_message_goes_by_descriptor),

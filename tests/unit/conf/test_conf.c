@@ -127,6 +127,8 @@ static const struct {
     { L "none }\n  - { protocol: smtp, address: \"127.0.0.1:1\" }\n",
       ":3:5: 127.0.0.1:1 is already taken by the listener in line 2" },
     { "queue:\n  retry-first: 2h\n", ":2:16: queue.retry-first must not be longer than queue.retry-max" },
+    { "console:\n  address: \"0.0.0.0:8025\"\n", ":2:12: 0.0.0.0:8025 can be reached from other machines" },
+    { "console:\n  public-url: mail.example.org\n", ":2:15: console.public-url must be an address like" },
     { "hostname: \"a b\"\n", ":1:11: hostname must be a host name" },
     { "sendmail: { mailbox: me }\n", ":1:22: sendmail.mailbox must be an address" },
     { "- a\n", ":1:1: the file must be a group of settings" },
