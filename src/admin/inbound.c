@@ -138,6 +138,7 @@ static void with_content(struct request *r, void (*use)(struct request *r, struc
 static void respond_parsed(struct request *r, struct bytes message)
 {
     json_t *json = json_incref(r->asks[0].json);
+    json_object_set(json, "answers", json_object_get(json, "queued_id"));
     json_t *letter = letter_json(letter_parse(message, true, r->arena));
     json_object_update(json, letter);
     json_decref(letter);

@@ -279,6 +279,7 @@ def test_kept_mail_by_the_api(remembered):
     assert status == 200 and parsed["id"] == g.small and parsed["endpoint"] == "kept"
     assert parsed["subject"] == "Gr\u00fc\u00dfe" and parsed["from"] == [{"name": "Ann", "address": "ann@fabrikam.example"}]
     assert parsed["text"].strip() == "Good day." and parsed["date"] == "2026-11-21T09:00:00Z"
+    assert parsed["kind"] == "message" and parsed["answers"] is None and parsed["html"] is None and parsed["bounce"] is None
     [attachment] = parsed["attachments"]
     assert attachment["name"] == "a.pdf" and attachment["type"] == "application/pdf" and attachment["size"] == 9
     status, data = api(g, "GET", f"/mailboxes/{BOX}/inbox/{g.small}/attachments/0")
