@@ -89,7 +89,7 @@ const struct session_row table_pop3[] = {
                    "PrimarySmtpAddress"),
         .who = FINDING_NOBODY,
         .certainty = FINDING_LIKELY } },
-    { { { NULL, "Authentication failure", 0 }, { "AUTH", NULL, 0 } },
+    { { { NULL, "Authentication failure", 0 }, { NULL, "Authentication failed", IN_AUTH }, { "AUTH", NULL, 0 } },
       { .id = "pop3.auth.refused",
         .kind = FAULT_HOLD,
         .renew_token = true,

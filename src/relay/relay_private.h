@@ -6,12 +6,12 @@
 
 #include "base/map.h"
 #include "doctor/finding.h"
+#include "doctor/token_view.h"
 #include "net/conn.h"
 #include "object/directory.h"
 #include "proto/smtp/client.h"
 #include "relay/dialogue.h"
 #include "relay/relay.h"
-#include "relay/token_view.h"
 
 enum {
     CONNECT_MS = 30 * 1000,

@@ -77,7 +77,7 @@ static void refuse_for_good(struct upstream *u)
 {
     const struct refusal *r = &u->refusal;
     struct upstream_failure f = { .when = "auth", .code = r->code, .enhanced = r->enhanced, .words = r->text };
-    const char *reason = token_view_finding(&u->view, u->tenant, loop_wall_ms(u->relay->loop));
+    const char *reason = token_view_finding(&u->view, "smtp", u->tenant, loop_wall_ms(u->relay->loop));
 
     f.finding = finding_of_smtp("auth", r->code, r->enhanced, r->text);
     /* One code stands for every mistake there is; the token may tell which one it was. */

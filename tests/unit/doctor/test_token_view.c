@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/text.h"
-#include "relay/token_view.h"
+#include "doctor/token_view.h"
 
 #define NOW_S 1795251600
 #define TENANT "11111111-2222-3333-4444-555555555555"
@@ -24,6 +24,7 @@ static void view_of(const char *claims, struct token_view *out)
 
 struct view_case {
     const char *claims, *tenant, *id; /* NULL: nothing wrong */
+    const char *protocol;             /* NULL: smtp */
 };
 
 #define EXCHANGE "\"aud\":\"https://outlook.office.com\""
@@ -51,6 +52,13 @@ static void the_claims_explain_a_refusal(void **state)
         { "{" EXCHANGE ",\"roles\":[\"IMAP.AccessAsApp\"]}", "", "token.roles" },
         { "{" EXCHANGE ",\"roles\":[\"IMAP.AccessAsApp\",\"SMTP.SendAsApp\"]}", "", "token.service-principal" },
         { "{" EXCHANGE ",\"sub\":\"o1\",\"oid\":\"o1\"}", "", "token.roles" },
+        { "{" EXCHANGE "," USER "}", "", NULL, "imap" },
+        { "{" EXCHANGE "," USER "}", "", "token.scope-pop3", "pop3" },
+        { "{" EXCHANGE ",\"scp\":\"SMTP.Send POP.AccessAsUser.All\"}", "", "token.scope-imap", "imap" },
+        { "{" EXCHANGE ",\"scp\":\"SMTP.Send POP.AccessAsUser.All\"}", "", NULL, "pop3" },
+        { "{" EXCHANGE ",\"roles\":[\"SMTP.SendAsApp\"]}", "", "token.roles-imap", "imap" },
+        { "{" EXCHANGE ",\"roles\":[\"IMAP.AccessAsApp\"]}", "", "token.service-principal", "imap" },
+        { "{" EXCHANGE ",\"roles\":[\"IMAP.AccessAsApp\"]}", "", "token.roles-pop3", "pop3" },
         { "[]", "", NULL },
         { "not json", "", NULL },
     };
@@ -58,7 +66,8 @@ static void the_claims_explain_a_refusal(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct token_view v;
         view_of(cases[i].claims, &v);
-        const char *id = token_view_finding(&v, cases[i].tenant, NOW_S * 1000LL);
+        const char *id = token_view_finding(&v, cases[i].protocol ? cases[i].protocol : "smtp", cases[i].tenant,
+                                            NOW_S * 1000LL);
         if (!text_equal(id, cases[i].id))
             fail_msg("%s: %s, not %s", cases[i].claims, id ? id : "nothing", cases[i].id ? cases[i].id : "nothing");
     }
@@ -73,7 +82,7 @@ static void opaque_and_broken_tokens_say_nothing(void **state)
         struct token_view v;
         token_view_read(bytes_of(tokens[i]), &v);
         assert_false(v.is_readable);
-        assert_null(token_view_finding(&v, TENANT, 0));
+        assert_null(token_view_finding(&v, "smtp", TENANT, 0));
         token_view_text(&v, text, sizeof text);
         assert_non_null(strstr(text, "opaque"));
     }

@@ -1,5 +1,5 @@
-/* relay/token_view.c - the payload of a JWT, as far as it helps a person (reference: claims of Exchange tokens). */
-#include "relay/token_view.h"
+/* doctor/token_view.c - the payload of a JWT, as far as it helps a person (reference: claims of Exchange tokens). */
+#include "doctor/token_view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,7 +103,28 @@ static bool is_id(const char *tenant)
     return strlen(tenant) == 36 && strspn(tenant, "0123456789abcdefABCDEF-") == 36;
 }
 
-const char *token_view_finding(const struct token_view *v, const char *tenant, int64_t wall_ms)
+/* What a token must carry, and the finding if it does not. */
+static const struct need {
+    const char *protocol, *scope, *no_scope, *role, *no_role;
+} needs[] = {
+    { "smtp", "SMTP.Send", "token.scope", "SMTP.SendAsApp", "token.roles" },
+    { "imap", "IMAP.AccessAsUser.All", "token.scope-imap", "IMAP.AccessAsApp", "token.roles-imap" },
+    { "pop3", "POP.AccessAsUser.All", "token.scope-pop3", "POP.AccessAsApp", "token.roles-pop3" },
+};
+
+static const char *missing_permission(const struct token_view *v, const char *protocol)
+{
+    const struct need *need = needs;
+
+    for (size_t i = 1; i < sizeof needs / sizeof *needs; i++)
+        if (strcmp(needs[i].protocol, protocol) == 0)
+            need = &needs[i];
+    if (v->is_app)
+        return has_word(v->roles, need->role) ? NULL : need->no_role;
+    return has_word(v->scopes, need->scope) ? NULL : need->no_scope;
+}
+
+const char *token_view_finding(const struct token_view *v, const char *protocol, const char *tenant, int64_t wall_ms)
 {
     int64_t now_s = wall_ms / 1000;
 
@@ -117,10 +138,9 @@ const char *token_view_finding(const struct token_view *v, const char *tenant, i
         return "token.expired";
     if (is_id(tenant) && *v->tenant != '\0' && !text_equal_nocase(tenant, v->tenant))
         return "token.tenant";
-    if (!v->is_app && !has_word(v->scopes, "SMTP.Send"))
-        return "token.scope";
-    if (v->is_app && !has_word(v->roles, "SMTP.SendAsApp"))
-        return "token.roles";
+    const char *missing = missing_permission(v, protocol);
+    if (missing)
+        return missing;
     return v->is_app ? "token.service-principal" : NULL;
 }
 
