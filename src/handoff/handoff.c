@@ -15,6 +15,7 @@
 
 static const struct handoff_kind *const kinds[] = {
     [ENDPOINT_KEEP] = NULL,
+    [ENDPOINT_WEBHOOK] = &handoff_webhook,
     [ENDPOINT_COMMAND] = &handoff_command,
     [ENDPOINT_MAILDIR] = &handoff_maildir,
 };
@@ -35,7 +36,6 @@ struct handoff *handoff_new(struct loop *l, struct resolver *r, const char *host
 
 static void let_go(struct handoff_run *run)
 {
-    loop_timer_stop(&run->clock);
     if (run->kind)
         run->kind->stop(run);
     run->kind = NULL;
@@ -86,7 +86,6 @@ void handoff_finish(struct handoff_run *run, enum handoff_result result, const c
     run->outcome.result = result;
     run->outcome.text = run->text;
     run->outcome.finding = finding;
-    loop_timer_stop(&run->clock);
     loop_defer(run->home->loop, &run->over);
 }
 
@@ -134,12 +133,6 @@ static void copy_job(struct handoff_run *run, const struct handoff_job *job)
         *texts[i] = *texts[i] ? arena_strdup(run->life, *texts[i]) : "";
 }
 
-static void on_clock(void *ctx)
-{
-    struct handoff_run *run = ctx;
-    handoff_finish(run, HANDOFF_RETRY, "", "no end in time");
-}
-
 struct handoff_run *handoff_start(struct handoff *h, const struct handoff_job *job, handoff_done_fn *done, void *ctx)
 {
     struct arena *life = arena_new();
@@ -152,7 +145,6 @@ struct handoff_run *handoff_start(struct handoff *h, const struct handoff_job *j
     run->outcome = (struct handoff_outcome){ .text = "", .finding = "" };
     copy_job(run, job);
     loop_deferred_init(&run->over, on_over, run);
-    loop_timer_init(&run->clock, h->loop, on_clock, run);
     list_append(&h->runs, &run->node);
     run->kind = kinds[job->endpoint->kind];
     run->kind->start(run);
@@ -194,8 +186,4 @@ const struct letter *handoff_letter(struct handoff_run *run, bool whole)
 const char *handoff_kind_of(const struct letter *l)
 {
     return l->is_bounce ? "bounce" : l->is_automatic ? "automatic" : l->is_reply ? "reply" : "message";
-}
-
-void handoff_signed(struct handoff *h, uint64_t tag, const char *signature, const struct fault *why)
-{
 }

@@ -35,9 +35,8 @@ struct handoff_run {
     struct handoff_job job; /* texts in `life`; the descriptor is lent */
     const struct endpoint *endpoint;
     const struct handoff_kind *kind;
-    void *state;             /* of the kind, in `life` */
-    struct bytes message;    /* mapped by handoff_map() */
-    struct loop_timer clock; /* the kind's; stopped at the end */
+    void *state;          /* of the kind, in `life` */
+    struct bytes message; /* mapped by handoff_map() */
     struct loop_deferred over;
     bool is_over, is_cancelled;
     char text[HANDOFF_TEXT_SIZE];

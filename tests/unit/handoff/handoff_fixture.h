@@ -13,7 +13,7 @@ struct stage {
     struct endpoint endpoint;
     struct handoff_job job;
     struct handoff_run *run;
-    int outcomes;
+    int outcomes, wanted;
     enum handoff_result result;
     uint32_t retry_after_s;
     char text[1024], finding[64];
