@@ -92,6 +92,13 @@ static void on_message_answer(void *ctx, const char *when, const struct smtp_rep
     note(ctx, when, reply);
 }
 
+static void on_stored_answer(void *ctx, size_t index, const struct smtp_reply *reply)
+{
+    struct play *p = ctx;
+    PROMISE(index < p->env.recipients_count);
+    note(p, "stored", reply);
+}
+
 static void on_failed(void *ctx, const char *when, const struct smtp_reply *reply, const struct fault *why)
 {
     struct play *p = ctx;
@@ -111,6 +118,7 @@ static const struct smtp_client_host host = {
     .recipient_answer = on_recipient_answer,
     .want_body = on_want_body,
     .message_answer = on_message_answer,
+    .stored_answer = on_stored_answer,
     .failed = on_failed,
 };
 
@@ -154,6 +162,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct smtp_client_options options = {
         .helo = "us", .host = "mail.x", .port = 25, .initial_response = data[0] & 32
     };
+    options.is_lmtp = data[0] & 128;
     options.tls = data[0] & 1 ? SMTP_CLIENT_STARTTLS : SMTP_CLIENT_NO_TLS;
     options.sasl = (enum smtp_client_sasl)(data[0] / 2 % 8 % 5);
     struct bytes in = { data + 2, size - 2 };

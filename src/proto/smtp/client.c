@@ -60,6 +60,7 @@ static const struct step steps[STEPS] = {
     [STEP_DATA]       = { "data",       "data",     smtp_say_data,       smtp_heard_data       },
     [STEP_BODY]       = { "body",       "body",     smtp_say_body,       smtp_heard_early      },
     [STEP_DOT]        = { "dot",        "body",     smtp_say_dot,        smtp_heard_dot        },
+    [STEP_STORED]     = { "stored",     "body",     NULL,                smtp_heard_stored     },
     [STEP_VOID]       = { "void",       "data",     smtp_say_dot,        smtp_heard_void       },
     [STEP_RSET]       = { "rset",       "idle",     smtp_say_rset,       smtp_heard_rset       },
     [STEP_QUIT]       = { "quit",       "idle",     say_quit,            heard_quit            },
@@ -89,6 +90,7 @@ void smtp_client_free(struct smtp_client *c)
     smtp_client_forget(c);
     smtp_replies_fini(&c->replies);
     buf_fini(&c->out);
+    free(c->is_accepted);
     free(c);
 }
 
@@ -218,9 +220,14 @@ void smtp_client_mail(struct smtp_client *c, const struct smtp_envelope *env)
         return;
     assert(c->step == STEP_IDLE && env->recipients_count > 0);
     c->env = env;
-    c->is_grouped = c->caps.pipelining;
+    /* After a group an LMTP server that accepted nobody would answer DATA in ways of its own. */
+    c->is_grouped = c->caps.pipelining && !c->options->is_lmtp;
     c->is_sender_refused = false;
     c->recipient = c->accepted = 0;
+    if (c->options->is_lmtp) {
+        free(c->is_accepted);
+        c->is_accepted = mem_alloc(env->recipients_count * sizeof *c->is_accepted);
+    }
     enter_and_flush(c, STEP_MAIL);
 }
 
@@ -252,5 +259,5 @@ const char *smtp_client_when(const struct smtp_client *c)
 
 bool smtp_client_is_uncertain(const struct smtp_client *c)
 {
-    return c->step == STEP_DOT;
+    return c->step == STEP_DOT || c->step == STEP_STORED;
 }

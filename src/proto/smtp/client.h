@@ -1,4 +1,4 @@
-/* proto/smtp/client.h - the other side: an SMTP submission client as a pure engine, a table of what we say and what we do with
+/* proto/smtp/client.h - the other side: an SMTP submission (or LMTP, RFC 2033) client as a pure engine, a table of what we say and what we do with
  * what we heard. One engine per connection; many transactions, one after the other.
  *
  * The credential is asked for only when it may be sent: after TLS where TLS is set, and when the server offers the mechanism (PLAIN
@@ -28,6 +28,7 @@ struct smtp_client_options {
     enum smtp_client_tls tls;
     enum smtp_client_sasl sasl;
     bool initial_response; /* false: two steps; command lines stay within 512 octets */
+    bool is_lmtp;          /* LHLO, and each accepted recipient is answered for after the final dot */
 };
 
 struct smtp_reply {
@@ -59,6 +60,8 @@ struct smtp_client_host {
     void (*want_body)(void *ctx);
     /* The message's answer. `when` is "data" (before the body) or "body" (after the final dot). Not called if no recipient was accepted. */
     void (*message_answer)(void *ctx, const char *when, const struct smtp_reply *reply);
+    /* LMTP only, where it must be there: instead of the answer after the final dot, one for each accepted recipient, in order. */
+    void (*stored_answer)(void *ctx, size_t index, const struct smtp_reply *reply);
     /* Any other refusal or breach of protocol: the connection is of no further use. `when`: connect, starttls, auth, mail, rcpt, data,
      * body, idle. A 421 at any step comes here and concerns whatever has no answer yet. `reply` is NULL if it was no reply that broke
      * it off. Ids: smtp.starttls-missing, smtp.starttls-refused, smtp.auth-missing, smtp.not-smtp, smtp.injection, smtp.breach,

@@ -6,7 +6,7 @@
 
 void smtp_say_ehlo(struct smtp_client *c)
 {
-    smtp_client_say(c, "EHLO %s", c->options->helo);
+    smtp_client_say(c, "%s %s", c->options->is_lmtp ? "LHLO" : "EHLO", c->options->helo);
 }
 
 void smtp_say_helo(struct smtp_client *c)
@@ -124,7 +124,7 @@ static void take_extension(struct smtp_client_caps *caps, struct bytes line)
 
 enum smtp_step smtp_heard_ehlo(struct smtp_client *c, const struct smtp_reply *r)
 {
-    if (r->code / 100 == 5)
+    if (r->code / 100 == 5 && !c->options->is_lmtp)
         return STEP_HELO;
     if (r->code != 250)
         return smtp_heard_helo(c, r);

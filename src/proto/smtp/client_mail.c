@@ -131,6 +131,8 @@ enum smtp_step smtp_heard_rcpt(struct smtp_client *c, const struct smtp_reply *r
 {
     if (!c->is_sender_refused) {
         c->accepted += r->code / 100 == 2;
+        if (c->is_accepted)
+            c->is_accepted[c->recipient] = r->code / 100 == 2;
         c->host.recipient_answer(c->ctx, c->recipient, r);
     }
     c->recipient++;
@@ -160,8 +162,27 @@ enum smtp_step smtp_heard_early(struct smtp_client *c, const struct smtp_reply *
                             "the server breaks off the message: %d %s %.300s", r->code, r->enhanced, r->text);
 }
 
+static enum smtp_step next_stored(struct smtp_client *c, enum smtp_step more)
+{
+    while (c->recipient < c->env->recipients_count && !c->is_accepted[c->recipient])
+        c->recipient++;
+    return c->recipient < c->env->recipients_count ? more : STEP_IDLE;
+}
+
+/* Who was accepted is told of in the order of the RCPT commands (RFC 2033 4.2). */
+enum smtp_step smtp_heard_stored(struct smtp_client *c, const struct smtp_reply *r)
+{
+    c->host.stored_answer(c->ctx, c->recipient++, r);
+    return next_stored(c, STEP_STORED);
+}
+
 enum smtp_step smtp_heard_dot(struct smtp_client *c, const struct smtp_reply *r)
 {
+    if (c->options->is_lmtp) {
+        c->recipient = 0;
+        next_stored(c, STEP_STORED);
+        return smtp_heard_stored(c, r);
+    }
     c->host.message_answer(c->ctx, "body", r);
     return STEP_IDLE;
 }

@@ -24,7 +24,8 @@ enum smtp_step {
     STEP_DATA,
     STEP_BODY,
     STEP_DOT,
-    STEP_VOID, /* DATA was taken though no recipient was: a lone dot, and its answer means nothing */
+    STEP_STORED, /* LMTP: the answers for further recipients */
+    STEP_VOID,   /* DATA was taken though no recipient was: a lone dot, and its answer means nothing */
     STEP_RSET,
     STEP_QUIT,
     STEP_OVER,
@@ -48,6 +49,7 @@ struct smtp_client {
     bool is_grouped; /* MAIL, RCPT and DATA went out together */
     bool is_sender_refused;
     size_t recipient, accepted;      /* whose answer comes next; how many were taken */
+    bool *is_accepted;               /* LMTP: each of them; NULL before the first transaction */
     bool at_line_start, is_after_cr; /* of the body */
 };
 
@@ -99,6 +101,7 @@ enum smtp_step smtp_heard_rcpt(struct smtp_client *c, const struct smtp_reply *r
 enum smtp_step smtp_heard_data(struct smtp_client *c, const struct smtp_reply *r);
 enum smtp_step smtp_heard_early(struct smtp_client *c, const struct smtp_reply *r);
 enum smtp_step smtp_heard_dot(struct smtp_client *c, const struct smtp_reply *r);
+enum smtp_step smtp_heard_stored(struct smtp_client *c, const struct smtp_reply *r);
 enum smtp_step smtp_heard_void(struct smtp_client *c, const struct smtp_reply *r);
 enum smtp_step smtp_heard_rset(struct smtp_client *c, const struct smtp_reply *r);
 

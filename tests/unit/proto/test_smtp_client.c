@@ -8,7 +8,7 @@
 
 #include "proto/smtp/client.h"
 
-enum { PLAIN = 0, STARTTLS = 1, IR = 2, TWO_RCPT = 4, DSN = 8, UTF8 = 16, TWO_MAILS = 32, RETRY_AUTH = 64 };
+enum { PLAIN = 0, STARTTLS = 1, IR = 2, TWO_RCPT = 4, DSN = 8, UTF8 = 16, TWO_MAILS = 32, RETRY_AUTH = 64, LMTP = 128 };
 
 /* A newline stands for CRLF; '~' ends what the server says before the handshake. `out` marks secrets as [..]. */
 struct dialogue {
@@ -109,6 +109,14 @@ static void on_message_answer(void *ctx, const char *when, const struct smtp_rep
     note_reply(ctx, when, reply);
 }
 
+static void on_stored_answer(void *ctx, size_t index, const struct smtp_reply *reply)
+{
+    struct play *p = ctx;
+    assert_true(smtp_client_is_uncertain(p->client));
+    buf_addf(&p->events, "%zu:", index);
+    note_reply(p, "stored", reply);
+}
+
 static void on_failed(void *ctx, const char *when, const struct smtp_reply *reply, const struct fault *why)
 {
     struct play *p = ctx;
@@ -131,6 +139,7 @@ static const struct smtp_client_host host = {
     .recipient_answer = on_recipient_answer,
     .want_body = on_want_body,
     .message_answer = on_message_answer,
+    .stored_answer = on_stored_answer,
     .failed = on_failed,
 };
 
@@ -263,6 +272,28 @@ static const struct dialogue transaction[] = {
       "EHLO us\n" ONE_MAIL BODY "QUIT\n", "ready;sender 250||4.1.0 s?;0:rcpt 250||;body 250|2.0.0|a\nb\nc;ready;" },
 };
 
+/* RFC 2033. */
+static const struct dialogue lmtp[] = {
+    { LMTP | TWO_RCPT | TWO_MAILS, SMTP_CLIENT_NO_AUTH,
+      PIPE_HELLO
+      "250 s\n250 r\n250 r\n354 go\n250 2.0.0 a\n452 4.2.2 full\n250 s\n550 r\n250 r\n354 go\n552 5.2.2 full\n",
+      "LHLO us\n" TWO_RCPTS BODY TWO_RCPTS BODY "QUIT\n",
+      "ready;sender 250||s;0:rcpt 250||r;1:rcpt 250||r;0:stored 250|2.0.0|a;1:stored 452|4.2.2|full;ready;sender "
+      "250||s;0:rcpt 550||r;1:rcpt 250||r;1:stored 552|5.2.2|full;ready;" },
+    { LMTP | TWO_RCPT, SMTP_CLIENT_NO_AUTH, PIPE_HELLO "250 s\n550 r\n450 r\n250 rset\n",
+      "LHLO us\nMAIL FROM:<a@x>\nRCPT TO:<b@y>\nRCPT TO:<c@y>\nRSET\nQUIT\n",
+      "ready;sender 250||s;0:rcpt 550||r;1:rcpt 450||r;ready;" },
+    { LMTP | TWO_RCPT, SMTP_CLIENT_NO_AUTH, HELLO "250 s\n250 r\n250 r\n354 go\n250 a\n421 4.3.2 down\n",
+      "LHLO us\n" TWO_RCPTS BODY,
+      "ready;sender 250||s;0:rcpt 250||r;1:rcpt 250||r;0:stored 250||a;failed body 421  retry;" },
+    /* One answer too many was not asked for. */
+    { LMTP, SMTP_CLIENT_NO_AUTH, HELLO "250 s\n250 r\n354 go\n250 a\n", "LHLO us\n" ONE_MAIL BODY "QUIT\n",
+      "ready;sender 250||s;0:rcpt 250||r;0:stored 250||a;ready;" },
+    { LMTP, SMTP_CLIENT_NO_AUTH, "220 m\n500 5.5.1 what is LHLO?\n", "LHLO us\n", "failed connect 500  hold;" },
+    { LMTP | STARTTLS, SMTP_CLIENT_NO_AUTH, "220 m\n250-m\n250 STARTTLS\n220 go\n~250 m\n",
+      "LHLO us\nSTARTTLS\nLHLO us\nQUIT\n", "tls;ready;" },
+};
+
 static struct smtp_recipient recipients[] = { { "b@y", 0, "" }, { "c@y", 0, "" } };
 static struct smtp_recipient notified[] = { { "b@y", NOTIFY_SUCCESS | NOTIFY_DELAY, "rfc822;b@y" } };
 
@@ -274,7 +305,8 @@ static void play_init(struct play *p, const struct dialogue *d)
                                                .port = 587,
                                                .tls = d->setup & STARTTLS ? SMTP_CLIENT_STARTTLS : SMTP_CLIENT_NO_TLS,
                                                .sasl = d->sasl,
-                                               .initial_response = d->setup & IR };
+                                               .initial_response = d->setup & IR,
+                                               .is_lmtp = d->setup & LMTP };
     p->env = (struct smtp_envelope){
         .sender = "a@x", .envid = "", .recipients = recipients, .recipients_count = d->setup & TWO_RCPT ? 2 : 1
     };
@@ -360,6 +392,7 @@ static void play_every_way(const struct dialogue *d)
 TEST_TABLE(greeting)
 TEST_TABLE(sign_in)
 TEST_TABLE(transaction)
+TEST_TABLE(lmtp)
 
 static void play_text(struct play *p, const struct dialogue *d)
 {
@@ -510,6 +543,7 @@ int main(void)
         cmocka_unit_test(test_greeting),
         cmocka_unit_test(test_sign_in),
         cmocka_unit_test(test_transaction),
+        cmocka_unit_test(test_lmtp),
         cmocka_unit_test(test_octets_behind_starttls_are_an_attack),
         cmocka_unit_test(test_endless_replies_are_a_breach),
         cmocka_unit_test(test_capabilities),
