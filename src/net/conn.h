@@ -39,7 +39,7 @@ struct conn_limits {
 /* `fd` taken. Starts reading at once (at the next turn). */
 struct conn *conn_accept(struct loop *l, int fd, const struct conn_limits *limits, const struct conn_events *events,
                          void *ctx);
-/* Tries the addresses in turn. `tls` not NULL: implicit TLS, host verified against the certificate. The fault's text names
+/* Tries the addresses in turn; `host` may be the path of a Unix socket. `tls` not NULL: implicit TLS, host verified against the certificate. The fault's text names
  * host, port, step (resolve, connect, TLS) and reason; the wrong certificate is FAULT_HOLD with id "tls.certificate". */
 struct conn *conn_dial(struct loop *l, struct resolver *r, const char *host, uint16_t port, struct tls_context *tls,
                        const struct conn_limits *limits, const struct conn_events *events, void *ctx);

@@ -43,7 +43,10 @@ static void refused(const struct conn *c, int error, struct fault *why)
     const struct dial *d = c->dial;
     char address[NET_ADDR_TEXT_SIZE];
     net_addr_host_text(&d->addrs[d->next - 1], address, sizeof address);
-    fault_set(why, FAULT_RETRY, "net.connect", "connect to %s (%s): %s", c->name, address, strerror(error));
+    if (d->host[0] == '/')
+        address[0] = '\0';
+    fault_set(why, FAULT_RETRY, "net.connect", "connect to %s%s%s%s: %s", c->name, address[0] ? " (" : "", address,
+              address[0] ? ")" : "", strerror(error));
     if (d->count > 1)
         fault_wrap(why, "none of %zu addresses answers", d->count);
 }
@@ -151,7 +154,8 @@ struct conn *conn_dial(struct loop *l, struct resolver *r, const char *host, uin
     d->tls = tls ? tls_context_ref(tls) : NULL;
     d->end_ms = loop_now_ms(l) + c->limits.connect_ms;
     c->dial = d;
-    c->name = mem_printf(strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, (unsigned)port);
+    c->name = host[0] == '/' ? mem_strdup(host)
+                             : mem_printf(strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, (unsigned)port);
     c->deadline_ms = d->end_ms;
     conn_clock_arm(c);
     d->query = resolve_start(r, host, port, on_resolved, c);

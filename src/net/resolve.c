@@ -185,6 +185,15 @@ static void keep_addresses(struct resolve_query *q, const struct ares_addrinfo *
     }
 }
 
+/* The path of a socket, as far as a path can be one. */
+static bool keep_path(struct resolve_query *q)
+{
+    char *text = mem_printf("unix:%s", q->host);
+    bool is_path = q->host[0] == '/' && net_addr_parse(text, &q->addrs[0], NULL);
+    free(text);
+    return is_path;
+}
+
 /* An address is nobody's to look up; c-ares of this age would ask the name server for it all the same. */
 static bool keep_literal(struct resolve_query *q, uint16_t port)
 {
@@ -199,7 +208,7 @@ static bool keep_literal(struct resolve_query *q, uint16_t port)
         v6->sin6_family = AF_INET6;
         v6->sin6_port = htons(port);
         a->size = sizeof *v6;
-    } else {
+    } else if (!keep_path(q)) {
         return false;
     }
     q->count = 1;

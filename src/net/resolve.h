@@ -11,7 +11,8 @@ struct resolve_query;
 struct resolver *resolver_new(struct loop *l);
 void resolver_free(struct resolver *r); /* queries under way are cancelled without a call; takes NULL */
 
-/* Called once, never from inside resolve_start(). count 0: `why` says what the name server answered.
+/* An address stands for itself, and so does the path of a Unix socket ("/..."; the port means nothing then).
+ * Called once, never from inside resolve_start(). count 0: `why` says what the name server answered.
  * Addresses are lent for the call; IPv6 and IPv4 in RFC 6724 order. */
 typedef void resolved_fn(void *ctx, const struct net_addr *addrs, size_t count, const struct fault *why);
 struct resolve_query *resolve_start(struct resolver *r, const char *host, uint16_t port, resolved_fn *fn, void *ctx);

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -167,6 +168,35 @@ static void an_address_is_not_looked_up(void **state)
         net_addr_text(&found, text, sizeof text);
         assert_string_equal(text, texts[i]);
     }
+    close_scene(&s);
+}
+
+static void a_socket_in_the_file_system_is_dialled(void **state)
+{
+    struct scene s;
+    struct net_addr at;
+    struct fault why;
+    char dir[] = "/tmp/postern-dial-XXXXXX", path[64], text[160];
+    open_scene(&s);
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/socket", dir);
+    snprintf(text, sizeof text, "unix:%s", path);
+    s.client.conn = conn_dial(s.loop, s.resolver, path, 0, NULL, NULL, &test_end_events, &s.client);
+    TEST_UNTIL(s.loop, s.client.closed);
+    assert_string_equal(s.client.why.id, "net.connect");
+    snprintf(text, sizeof text, "connect to %s: No such file or directory", path);
+    assert_string_equal(s.client.why.text, text);
+    test_end_fini(&s.client);
+    test_end_init(&s.client, s.loop);
+    snprintf(text, sizeof text, "unix:%s", path);
+    assert_true(net_addr_parse(text, &at, NULL));
+    struct listener *there = listener_new(s.loop, net_listen_open(&at, 8, &why), on_accepted, &s.server);
+    s.server.greeting = "220 hello";
+    s.client.conn = conn_dial(s.loop, s.resolver, path, 0, NULL, NULL, &test_end_events, &s.client);
+    TEST_UNTIL(s.loop, s.client.got.size == 9);
+    listener_free(there);
+    unlink(path);
+    rmdir(dir);
     close_scene(&s);
 }
 
@@ -432,6 +462,7 @@ int main(void)
         cmocka_unit_test(plain_text_arrives),
         cmocka_unit_test(a_name_is_looked_up),
         cmocka_unit_test(an_address_is_not_looked_up),
+        cmocka_unit_test(a_socket_in_the_file_system_is_dialled),
         cmocka_unit_test(implicit_tls_carries_bytes),
         cmocka_unit_test(tls_input_waits_while_its_owner_pauses),
         cmocka_unit_test(tls_input_that_was_read_ahead_is_not_forgotten),
