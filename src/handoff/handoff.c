@@ -3,21 +3,23 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "handoff/handoff_private.h"
 
+#define CA_LIMIT (1u << 20)
+
 static const struct handoff_kind *const kinds[] = {
-    [ENDPOINT_KEEP] = NULL,
-    [ENDPOINT_WEBHOOK] = &handoff_webhook,
-    [ENDPOINT_COMMAND] = &handoff_command,
-    [ENDPOINT_MAILDIR] = &handoff_maildir,
+    [ENDPOINT_KEEP] = NULL,          [ENDPOINT_WEBHOOK] = &handoff_webhook, [ENDPOINT_COMMAND] = &handoff_command,
+    [ENDPOINT_LMTP] = &handoff_lmtp, [ENDPOINT_MAILDIR] = &handoff_maildir,
 };
 
 struct handoff *handoff_new(struct loop *l, struct resolver *r, const char *hostname, const struct handoff_host *host,
@@ -176,6 +178,27 @@ bool handoff_map(struct handoff_run *run)
     }
     run->message = (struct bytes){ at, run->job.size };
     return true;
+}
+
+bool handoff_read_ca(struct handoff_run *run, const char *path, const char *finding, struct bytes *out)
+{
+    struct stat s;
+    *out = BYTES_NONE;
+    if (!*path)
+        return true;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int error = fd < 0 || fstat(fd, &s) < 0 ? errno : 0;
+    bool is_good = !error && S_ISREG(s.st_mode) && s.st_size > 0 && s.st_size <= (off_t)CA_LIMIT;
+    char *text = is_good ? arena_alloc(run->life, (size_t)s.st_size) : NULL;
+    ssize_t n = is_good ? read(fd, text, (size_t)s.st_size) : 0;
+    error = n < 0 ? errno : error;
+    if (fd >= 0)
+        close(fd);
+    if (n <= 0)
+        handoff_finish(run, HANDOFF_RETRY, finding, "%s: %s", path, error ? strerror(error) : "no certificates in it");
+    else
+        *out = (struct bytes){ (const uint8_t *)text, (size_t)n };
+    return n > 0;
 }
 
 const struct letter *handoff_letter(struct handoff_run *run, bool whole)

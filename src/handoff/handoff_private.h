@@ -55,6 +55,8 @@ void handoff_finish_errno(struct handoff_run *run, const char *finding, int erro
     __attribute__((format(printf, 4, 5)));
 /* The message as memory that the system reads when it is looked at; false: the run is finished with a fault. */
 bool handoff_map(struct handoff_run *run);
+/* The certificates of a file, in the run's arena; no path: empty. False: the run is finished with a fault. */
+bool handoff_read_ca(struct handoff_run *run, const char *path, const char *finding, struct bytes *out);
 /* What the header alone says; the message is mapped. */
 const struct letter *handoff_letter(struct handoff_run *run, bool whole);
 /* "message", "reply", "bounce" or "automatic": the first that fits from the right. */

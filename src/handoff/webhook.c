@@ -2,13 +2,9 @@
  *
  * Only 2xx is success. Nearly everything else is a mistake in a setting or a program, which a person mends while the mail waits within
  * the endpoint's patience; so 410 alone parks at once: it is the one answer that says "for good, and I mean it". */
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/text.h"
 #include "handoff/webhook_json.h"
@@ -16,7 +12,6 @@
 #define SIGN_MS 30000
 #define ANSWER_MS 60000
 #define ANSWER_LIMIT 4096 /* of the answer's body; the status is what counts */
-#define CA_LIMIT (1u << 20)
 #define WORDS 200
 
 struct webhook {
@@ -105,29 +100,6 @@ static void on_answer(void *ctx, const struct http_answer *a)
 
 /* --- the call --- */
 
-static bool read_ca(struct handoff_run *run, struct bytes *out)
-{
-    const char *path = run->endpoint->webhook.ca_file;
-    struct stat s;
-    *out = BYTES_NONE;
-    if (!*path)
-        return true;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool is_good = fd >= 0 && fstat(fd, &s) == 0 && s.st_size > 0 && s.st_size <= (off_t)CA_LIMIT;
-    char *text = is_good ? arena_alloc(run->life, (size_t)s.st_size + 1) : NULL;
-    ssize_t n = is_good ? read(fd, text, (size_t)s.st_size) : -1;
-    int error = fd < 0 || n < 0 ? errno : 0;
-    if (fd >= 0)
-        close(fd);
-    if (n <= 0) {
-        handoff_finish(run, HANDOFF_RETRY, "webhook.tls", "%s: %s", path,
-                       error ? strerror(error) : "no certificates in it");
-        return false;
-    }
-    *out = (struct bytes){ (const uint8_t *)text, (size_t)n };
-    return true;
-}
-
 static void post(struct webhook *w, const char *signature)
 {
     struct handoff_run *run = w->run;
@@ -150,7 +122,7 @@ static void post(struct webhook *w, const char *signature)
         .answer_limit = ANSWER_LIMIT,
         .cut_answer = true,
     };
-    if (!read_ca(run, &request.ca_pem))
+    if (!handoff_read_ca(run, run->endpoint->webhook.ca_file, "webhook.tls", &request.ca_pem))
         return;
     if (!h->http)
         h->http = http_curl_new(h->loop, "");
