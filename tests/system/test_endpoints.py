@@ -13,7 +13,7 @@ import urllib.request
 
 import pytest
 
-from harness import Gateway, free_port, until
+from harness import Gateway, free_port, letter, until
 
 BOX = "box@contoso.example"
 
@@ -317,6 +317,22 @@ def test_a_removed_endpoint_takes_its_memory_along(remembered):
     assert g.json("fetch", BOX)["items"] == []
     g.world.clock.advance(200)
     until(lambda: not list((g.state / "inbound").iterdir()), "the large body goes with its endpoint")
+
+
+# --- our own mail, as replies and bounces will name it ---
+
+def test_a_message_is_known_by_its_message_id_whichever_way_it_came_in(gateway):
+    g = gateway
+    password = g.json("app", "add", "crm", "--mailbox", BOX)["password"]
+    body = letter("by smtp", sender=BOX)
+    large = letter("by descriptor", "x" * 76 + "\r\n", sender=BOX) + (b"y" * 76 + b"\r\n") * 5000
+    ids = {g.submit("crm", password, BOX, "a@fabrikam.example", body): "<by.smtp@client.test>",
+           g.submit("crm", password, BOX, "a@fabrikam.example", large): "<by.descriptor@client.test>"}
+    g.cli("sendmail", "-f", BOX, "a@fabrikam.example", stdin=letter("by sendmail", sender=BOX))
+    until(lambda: len(g.json("queue", "list")["items"]) == 3, "the third message")
+    known = {m["id"]: m["message_id"] for m in g.json("queue", "list")["items"]}
+    assert all(known[i] == message_id for i, message_id in ids.items())
+    assert "<by.sendmail@client.test>" in known.values()
 
 
 # --- links ---
