@@ -231,6 +231,8 @@ static enum filter_result read_some(struct filter *f, void *out, size_t size, si
             break; /* what ended the reading is found again next time */
         }
         total += n;
+        if (!SSL_has_pending(t->ssl))
+            break; /* to look again would cost a system call, and readiness tells if there is more */
     }
     *got = total;
     return FILTER_OK;

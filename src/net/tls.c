@@ -16,7 +16,10 @@ struct tls_context {
     unsigned refs;
 };
 
-enum { PEERS_MAX = 256 }; /* whose sessions are remembered */
+enum {
+    PEERS_MAX = 256, /* whose sessions are remembered */
+    READ_AHEAD = 64 << 10,
+};
 
 SSL_CTX *tls_context_ssl(struct tls_context *c)
 {
@@ -72,6 +75,8 @@ static struct tls_context *context_new(const SSL_METHOD *method)
                      SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_read_ahead(c->ssl, 1);
+    SSL_CTX_set_default_read_buffer_len(c->ssl,
+                                        READ_AHEAD); /* of which nothing is kept while there is nothing to read */
     return c;
 }
 
