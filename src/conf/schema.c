@@ -104,15 +104,15 @@ const struct conf_row conf_rows[] = {
       "A program has this long to sign in, with each try." },
     { "bridge.imap-idle", CONF_DURATION, AT(bridge.imap_idle_s), "30m..24h", "35m", RELOADABLE,
       "An IMAP session in which nothing moves for this long is ended." },
-    { "bridge.pop3-idle", CONF_DURATION, AT(bridge.pop3_idle_s), "10m..24h", "10m", RELOADABLE,
-      "The same for POP3." },
+    { "bridge.pop3-idle", CONF_DURATION, AT(bridge.pop3_idle_s), "10m..24h", "10m", RELOADABLE, "The same for POP3." },
     { "bridge.smtp-idle", CONF_DURATION, AT(bridge.smtp_idle_s), "5m..24h", "10m", RELOADABLE,
       "The same for SMTP in mode through." },
     { "bridge.sessions-per-app", CONF_COUNT, AT(bridge.sessions_per_app), "1..100000", "1000", RELOADABLE,
-      "Most live sessions of one app at one time, over all edges." },
+      "Most live sessions of one app at one time, shared out evenly among the edges." },
     { "bridge.sessions-per-mailbox", CONF_COUNT, AT(bridge.sessions_per_mailbox), "1..100000", "8", RELOADABLE,
-      "Most live IMAP and POP3 sessions of one mailbox at one time, over all edges; SMTP sessions by the provider's "
-      "limits.connections." },
+      "Most live IMAP and POP3 sessions of one mailbox at one time, shared out among the edges, with 5 at least for "
+      "each; "
+      "of SMTP each edge has as many as the provider's limits.connections says." },
     { "bridge.buffer", CONF_SIZE, AT(bridge.buffer), "16K..16M", "128K", RELOADABLE,
       "Octets kept each way for a side that reads slowly; then the other side has to wait." },
 
@@ -124,7 +124,8 @@ const struct conf_row conf_rows[] = {
 };
 
 const struct conf_row conf_listener_rows[] = {
-    { "listeners.protocol", CONF_CHOICE, LISTENER_AT(protocol), "smtp, imap, pop3", NULL, RELOADABLE, "Protocol spoken there." },
+    { "listeners.protocol", CONF_CHOICE, LISTENER_AT(protocol), "smtp, imap, pop3", NULL, RELOADABLE,
+      "Protocol spoken there." },
     { "listeners.address", CONF_ADDRESS, LISTENER_AT(address), "", NULL, RELOADABLE,
       "Address and port, as in 127.0.0.1:2525." },
     { "listeners.tls", CONF_ENUM, LISTENER_AT(tls), "none, starttls, implicit", "none", RELOADABLE,
@@ -134,7 +135,8 @@ const struct conf_row conf_listener_rows[] = {
     { "listeners.auth-without-tls", CONF_FLAG, LISTENER_AT(auth_without_tls), "true, false", NULL, RELOADABLE,
       "Take passwords before TLS; true on loopback and with tls none." },
     { "listeners.mode", CONF_CHOICE, LISTENER_AT(mode), "queue, through", NULL, RELOADABLE,
-      "With queue, SMTP answers when the mail is safely stored; with through, each answer is the provider's own; queue for "
+      "With queue, SMTP answers when the mail is safely stored; with through, each answer is the provider's own; queue "
+      "for "
       "smtp, imap and pop3 are always through." },
     { NULL },
 };

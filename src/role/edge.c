@@ -9,11 +9,22 @@ struct edge_role {
     struct conf conf; /* the role's, with this edge's share of what holds for all edges together */
 };
 
+/* An ordinary mail program holds so many connections, and may come with all of them to one edge. */
+enum { MAILBOX_SHARE_MIN = 5 };
+
+static uint32_t share_of(uint32_t whole, unsigned edges, uint32_t least)
+{
+    uint32_t part = (whole + edges - 1) / edges;
+    return part >= least ? part : whole < least ? whole : least;
+}
+
 static const struct conf *share(struct edge_role *self, const struct conf *conf)
 {
     unsigned edges = role_edges(conf);
     self->conf = *conf;
-    self->conf.limits.sessions = (conf->limits.sessions + edges - 1) / edges;
+    self->conf.limits.sessions = share_of(conf->limits.sessions, edges, 1);
+    self->conf.bridge.sessions_per_app = share_of(conf->bridge.sessions_per_app, edges, 1);
+    self->conf.bridge.sessions_per_mailbox = share_of(conf->bridge.sessions_per_mailbox, edges, MAILBOX_SHARE_MIN);
     return &self->conf;
 }
 
