@@ -41,7 +41,7 @@ static int64_t patience_ms(const struct bridge *b)
     case BRIDGE_REACHING:
         return REACH_MS;
     case BRIDGE_OPEN:
-        return b->is_half && b->terms->idle_ms > HALF_MS ? HALF_MS : b->terms->idle_ms;
+        return b->is_half ? pass_half_patience_ms(b) : b->terms->idle_ms;
     default:
         return b->terms->login_ms;
     }

@@ -24,7 +24,8 @@ enum {
     STEP_MS = 60 * 1000,    /* for each of its answers meanwhile */
     LINGER_MS = 120 * 1000, /* a slow client still reads what was written */
     FAR_LINGER_MS = 5 * 1000,
-    HALF_MS = 60 * 1000, /* a client that ended its direction hears the rest of the answers this long */
+    HALF_MS = 60 * 1000,  /* a client that ended its direction hears the rest of the answers this long */
+    HALF_QUIET_MS = 1000, /* after which no answer is due any more, as far as can be seen */
     TEXT_SIZE = 512,
 };
 
@@ -98,7 +99,7 @@ struct bridge {
     struct ask ask;
     struct loop_deferred turn;
     const char *why; /* it ended, for the log */
-    bool is_stopping, is_half, said_bye, is_signed_out, had_trouble, is_good;
+    bool is_stopping, is_half, is_shut, said_bye, is_signed_out, had_trouble, is_good;
     bool near_waits, far_waits; /* paused until the other side has taken what was written */
 };
 
@@ -147,6 +148,7 @@ void pass_client_ended(struct bridge *b);
 void pass_server_closed(struct bridge *b, const struct fault *why);
 void pass_drained(struct bridge *b, bool is_near);
 void pass_idle(struct bridge *b);
+int64_t pass_half_patience_ms(const struct bridge *b);
 void pass_farewell(struct bridge *b, const char *text, const char *why); /* at once, or between two answers */
 
 /* report.c: refusals and ends, for log and client */

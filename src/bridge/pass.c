@@ -133,6 +133,8 @@ size_t pass_from_server(struct bridge *b, struct bytes in)
         b->far_waits = true;
         conn_pause(b->far);
     }
+    if (b->is_half)
+        bridge_watch_clock(b);
     if (b->state == BRIDGE_OPEN && b->is_stopping)
         bridge_drop_entry(b); /* which looks whether a farewell may be said now */
     return in.size;
@@ -170,8 +172,20 @@ void pass_farewell(struct bridge *b, const char *text, const char *why)
     bridge_leave(b, why);
 }
 
+int64_t pass_half_patience_ms(const struct bridge *b)
+{
+    return !b->is_shut && !b->is_signed_out && watch_is_between(b->watch) ? HALF_QUIET_MS : HALF_MS;
+}
+
 void pass_idle(struct bridge *b)
 {
+    if (b->is_half && !b->is_shut && b->far) {
+        b->is_shut = true;
+        b->moved_ms = bridge_now(b);
+        conn_shut(b->far);
+        bridge_watch_clock(b);
+        return;
+    }
     pass_farewell(b, "Nothing was said for too long", "nothing moved for too long");
     if (b->state != BRIDGE_OPEN)
         return;
@@ -179,14 +193,13 @@ void pass_idle(struct bridge *b)
     bridge_cut(b);
 }
 
+/* Many servers that are told of it drop the answers that are still due, so it is passed on when none is. */
 void pass_client_ended(struct bridge *b)
 {
     b->is_half = true;
     b->why = "the client left";
     b->moved_ms = bridge_now(b);
     bridge_watch_clock(b);
-    if (b->far)
-        conn_shut(b->far);
 }
 
 void pass_server_closed(struct bridge *b, const struct fault *why)

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../net/certificates.h"
 #include "world.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -15,10 +16,20 @@ static const enum front_protocol protocols[] = { FRONT_IMAP, FRONT_POP3, FRONT_S
 
 static struct world w;
 
+/* The client is gone, which is told to the provider once no answer is due, or too late. */
+static void see_it_end(unsigned ended)
+{
+    for (unsigned i = 0; i < 200 && w.ended < ended; i++) {
+        world_turns(&w, 10);
+        loop_advance(w.loop, 1000);
+    }
+    assert_int_equal(w.ended, ended);
+}
+
 static void finish(int fd)
 {
     close(fd);
-    WORLD_UNTIL(&w, w.ended == w.opened);
+    see_it_end(w.opened);
     world_close(&w);
 }
 
@@ -53,7 +64,7 @@ static void what_the_provider_does_not_keep_is_not_passed_on(void **state)
     world_far_say(&w, "* CAPABILITY IMAP4 IMAP4rev1 ENABLE IMAP4rev2 STARTTLS IDLE\r\n");
     world_expect(&w, fd, "* CAPABILITY IMAP4 IMAP4rev1 IDLE\r\n");
     close(fd);
-    WORLD_UNTIL(&w, w.ended == 1);
+    see_it_end(1);
     /* The next one hears it before it signs in. */
     fd = world_client(&w);
     world_say(&w, fd, "a0 CAPABILITY\r\n");
@@ -239,12 +250,12 @@ static void sessions_are_counted(void **state)
     world_say(&w, fds[2], world_login(&w));
     world_expect(&w, fds[2], "mailbox shop@a.example has 2 sessions open already");
     close(fds[0]);
-    WORLD_UNTIL(&w, w.ended == 1);
+    see_it_end(1);
     world_say(&w, fds[2], "AUTH PLAIN AHdlYgBzZWNyZXQ=\r\n");
     WORLD_UNTIL(&w, w.dials == 3 && w.far[2].is_signed_in);
     close(fds[1]);
     close(fds[2]);
-    WORLD_UNTIL(&w, w.ended == 3);
+    see_it_end(3);
     world_close(&w);
 }
 
@@ -391,6 +402,41 @@ static void each_fault_at_each_step_is_an_answer(void **state)
     }
 }
 
+/* Without a certificate that passes nobody hears of a credential. */
+static void a_wrong_certificate_costs_no_credential(void **state)
+{
+    static const char *const names[] = { "DNS:localhost", "DNS:elsewhere.example" };
+    struct test_pem authority, server;
+    char path[] = "/tmp/postern-test-ca-XXXXXX";
+    int file = mkstemp(path);
+    test_authority(&authority);
+    assert_int_equal(write(file, authority.certificate.data, authority.certificate.size), authority.certificate.size);
+    close(file);
+    for (size_t n = 0; n < COUNT(names); n++) {
+        test_certificate(&authority, names[n], -3600, 3600, &server);
+        EACH_PROTOCOL(i)
+        {
+            world_open_tls(&w, protocols[i], buf_bytes(&server.certificate), buf_bytes(&server.key), path);
+            int fd = world_client(&w);
+            if (n == 0) {
+                world_sign_in(&w, fd);
+                close(fd);
+                see_it_end(w.opened);
+                fd = world_client(&w); /* which continues the TLS session */
+                world_sign_in(&w, fd);
+            } else {
+                world_say(&w, fd, world_login(&w));
+                world_expect(&w, fd, protocols[i] == FRONT_POP3 ? "-ERR [SYS/PERM]" : "shop@a.example: ");
+                assert_int_equal(w.tokens_asked, 0);
+            }
+            finish(fd);
+        }
+        test_pem_fini(&server);
+    }
+    unlink(path);
+    test_pem_fini(&authority);
+}
+
 static void nobody_at_home_is_an_answer(void **state)
 {
     EACH_PROTOCOL(i)
@@ -448,10 +494,17 @@ static void half_an_end_is_passed_on(void **state)
         char *all = mem_printf("%slast words\r\n", world_login(&w));
         world_say(&w, fd, all);
         shutdown(fd, SHUT_WR);
-        WORLD_UNTIL(&w, w.dials == 1 && w.far[0].has_ended);
-        assert_string_equal(buf_str(&w.far[0].got), "last words\r\n");
+        WORLD_UNTIL(&w, w.dials == 1 && w.far[0].got.size == 12);
+        world_turns(&w, 5);
+        assert_false(w.far[0].has_ended); /* an answer is due */
         world_far_say(&w, "the answer\r\n");
         world_expect(&w, fd, "the answer\r\n");
+        for (int s = 0; s < 70 && !w.far[0].has_ended; s++) {
+            loop_advance(w.loop, 1000);
+            world_turns(&w, 5);
+        }
+        assert_true(w.far[0].has_ended);
+        assert_string_equal(buf_str(&w.far[0].got), "last words\r\n");
         conn_finish(w.far[0].conn, 1000);
         world_expect_end(&w, fd);
         free(all);
@@ -468,6 +521,8 @@ static void a_client_that_is_gone_takes_its_session_with_it(void **state)
         world_sign_in(&w, fd);
         w.stays = true;
         close(fd);
+        world_turns(&w, 5);
+        loop_advance(w.loop, 1000);
         WORLD_UNTIL(&w, w.far[0].has_ended);
         loop_advance(w.loop, 60000); /* the provider does not react: no reason to stay */
         WORLD_UNTIL(&w, w.ended == 1);
@@ -543,6 +598,7 @@ int main(void)
         cmocka_unit_test(a_token_that_ends_is_renewed_before_the_client_comes_back),
         cmocka_unit_test(a_mailbox_that_does_not_open_is_told),
         cmocka_unit_test(each_fault_at_each_step_is_an_answer),
+        cmocka_unit_test(a_wrong_certificate_costs_no_credential),
         cmocka_unit_test(nobody_at_home_is_an_answer),
         cmocka_unit_test(a_connection_that_is_lost_ends_with_a_word),
         cmocka_unit_test(nothing_is_put_into_the_middle_of_an_answer),
