@@ -3,13 +3,19 @@
 
 #include "admin/admin_private.h"
 
+static void tell_it_is_well(struct request *r)
+{
+    request_ask(r, ADMIN_PEER_QUEUE, "mailbox.well", json_pack("{s:s}", "address", r->params[0]));
+    request_ask(r, ADMIN_PEER_INBOX, "inbox.look", json_pack("{s:s}", "mailbox", r->params[0]));
+}
+
 /* The steps have gone out already, so a refusal too is the last line of the stream, not a status. What the mailbox's mail
- * waits for is over when the sign-in works again: the queue need not find that out by itself. */
+ * waits for is over when the sign-in works again: queue and inbox need not find that out by themselves. */
 static void last_line(struct request *r)
 {
     struct ask *k = &r->asks[0];
     if (k->status == 200 && json_is_true(json_object_get(k->json, "ok")))
-        request_ask(r, ADMIN_PEER_QUEUE, "mailbox.well", json_pack("{s:s}", "address", r->params[0]));
+        tell_it_is_well(r);
     if (k->json && k->status >= 400)
         json_object_set_new(k->json, "ok", json_false());
     char *line = k->json ? json_dumps(k->json, JSON_COMPACT) : NULL;

@@ -215,5 +215,26 @@ const struct finding table_local[] = {
       .cause = "A stored message's content could not be read or written.",
       .fix = FIX("Look at the disk: dmesg, df -h", "Restore the state directory's spool folder from the backup"),
       .who = FINDING_POSTERN_ADMIN },
+    /* Mail that came in. */
+    { .id = "inbox.vanished",
+      .kind = FAULT_HOLD,
+      .cause = "The message was taken out of its folder before it could be handed over.",
+      .fix = FIX("See who else reads this folder and moves or deletes mail: a person, a rule, another program",
+                 "Move the message back, and it comes in anew; then take this entry away: postern endpoint drop ID"),
+      .who = FINDING_MAILBOX_OWNER },
+    { .id = "inbox.moved-on",
+      .kind = FAULT_HOLD,
+      .cause = "The endpoint was set to another mailbox or folder while this message still waited in the old one.",
+      .fix = FIX("To have it handed over, set the endpoint back for a while: postern endpoint set NAME --folder OLD",
+                 "Or take it from the mailbox yourself"),
+      .who = FINDING_POSTERN_ADMIN },
+    { .id = "inbox.not-put-away",
+      .kind = FAULT_RETRY,
+      .cause = "The message was handed over, but the server did not let it be marked, moved or deleted.",
+      .fix = FIX(
+          "Check that the sign-in may change this folder, and that the endpoint's move-to is a folder that may exist",
+          "Put the message away by hand"),
+      .who = FINDING_MAILBOX_OWNER,
+      .certainty = FINDING_LIKELY },
 };
 const size_t table_local_count = sizeof table_local / sizeof *table_local;

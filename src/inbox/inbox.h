@@ -11,6 +11,7 @@
 #include "msg/admin_msg.h"
 #include "msg/directory_msg.h"
 #include "msg/queue_inbox.h"
+#include "msg/queue_vault.h"
 #include "msg/sign_msg.h"
 #include "msg/token_msg.h"
 #include "net/resolve.h"
@@ -59,7 +60,8 @@ void inbox_lookup_answer(struct inbox *i, const struct inbox_lookup_answer *answ
 
 void inbox_token(struct inbox *i, const struct token_answer *t);
 void inbox_signed(struct inbox *i, const struct sign_answer *s);
-void inbox_vault_up(struct inbox *i); /* asks again what was not answered */
+void inbox_vault_up(struct inbox *i);                                     /* asks again what was not answered */
+void inbox_mailbox_state(struct inbox *i, const struct mailbox_state *m); /* it may be worth another try */
 
 /* "endpoint.test" (steps by progress()), "inbox.state", "inbox.look"; see doc/internal-api.md. */
 void inbox_admin_ask(struct inbox *i, const struct admin_ask *ask);

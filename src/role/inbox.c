@@ -88,6 +88,7 @@ HEARD(saved, inbox_saved)
 HEARD(lookup_answer, inbox_lookup_answer)
 HEARD(token, inbox_token)
 HEARD(signature, inbox_signed)
+HEARD(mailbox_state, inbox_mailbox_state)
 HEARD(admin_ask, inbox_admin_ask)
 
 static void heard_directory_done(void *ctx, const void *message)
@@ -118,6 +119,7 @@ static const struct channel_row vault_rows[] = {
     CHANNEL_ROW(TOKEN_ANSWER, token_answer, heard_token),
     CHANNEL_ROW(SIGN_ASK, sign_ask, NULL),
     CHANNEL_ROW(SIGN_ANSWER, sign_answer, heard_signature),
+    CHANNEL_ROW(VAULT_MAILBOX_STATE, mailbox_state, heard_mailbox_state),
     { 0 },
 };
 
@@ -149,17 +151,17 @@ static void *prepare(struct role *r, struct fault *why)
     return self;
 }
 
-/* Raw messages are fetched from the console; without one there is nowhere to lead to. */
+/* Raw messages are fetched from the console; without one there is nowhere to lead to. Given, without a slash at its end. */
 static char *link_url(const struct conf *conf)
 {
     const char *url = conf->console.public_url;
     size_t size = strlen(url);
 
+    if (text_is_empty(conf->console.address))
+        return mem_strdup("");
     while (size > 0 && url[size - 1] == '/')
         size--;
-    if (size > 0)
-        return mem_strndup(url, size);
-    return text_is_empty(conf->console.address) ? mem_strdup("") : mem_printf("http://%s", conf->console.address);
+    return size > 0 ? mem_strndup(url, size) : mem_printf("http://%s", conf->console.address);
 }
 
 static struct inbox_settings settings_of(const struct conf *conf, const char *spool, const char *url)

@@ -33,7 +33,7 @@ struct vault_role {
     struct tokens *tokens;
     struct login *login;
     struct map *marks; /* "kind/key" -> hash of the object's JSON: the same object sent again is no change */
-    struct channel *queue;
+    struct channel *queue, *inbox; /* NULL: not there now */
     bool has_objects; /* the queue has sent all of them once */
 };
 
@@ -150,6 +150,8 @@ static void on_state(void *ctx, const char *mailbox, bool needs_person, const st
     };
     if (self->queue)
         channel_send(self->queue, VAULT_MAILBOX_STATE, &state);
+    if (self->inbox)
+        channel_send(self->inbox, VAULT_MAILBOX_STATE, &state);
 }
 
 /* After a restart of the queue every object comes again: only what differs may drop a token. */
@@ -204,6 +206,7 @@ static const struct channel_row inbox_rows[] = {
     CHANNEL_ROW(TOKEN_ANSWER, token_answer, NULL),
     CHANNEL_ROW(SIGN_ASK, sign_ask, heard_sign_ask),
     CHANNEL_ROW(SIGN_ANSWER, sign_answer, NULL),
+    CHANNEL_ROW(VAULT_MAILBOX_STATE, mailbox_state, NULL),
     { 0 },
 };
 static const struct channel_row admin_rows[] = {
@@ -244,6 +247,8 @@ static void *peer_up(void *ctx, enum role_kind kind, unsigned index, struct chan
     *p = (struct peer){ .self = self, .kind = kind, .channel = c };
     if (kind == ROLE_QUEUE)
         self->queue = c;
+    if (kind == ROLE_INBOX)
+        self->inbox = c;
     if (kind == ROLE_ADMIN)
         p->verbs = verbs_new(&parts, on_answer, p);
     return p;
@@ -255,6 +260,8 @@ static void peer_down(void *ctx, enum role_kind kind, unsigned index, void *peer
     struct peer *p = peer_ctx;
     if (kind == ROLE_QUEUE)
         self->queue = NULL;
+    if (kind == ROLE_INBOX)
+        self->inbox = NULL;
     login_forget_asker(self->login, p);
     tokens_forget_asker(self->tokens, p);
     verbs_free(p->verbs);

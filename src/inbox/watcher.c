@@ -1,0 +1,664 @@
+/* inbox/watcher.c - one folder of one mailbox, for all endpoints on it: when it is looked at, when it is left alone, and why.
+ *
+ * The commands are watcher_imap.c's and watcher_pop3.c's; here are the connection's comings and goings. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "inbox/inbox_private.h"
+
+enum {
+    BACK_OFF_FIRST_S = 5,
+    BACK_OFF_MAX_S = 10 * 60,
+    SHORT_POLL_MS = 5 * 60 * 1000, /* up to this long a connection is kept between two looks */
+    LIVED_WELL_MS = 60 * 1000,     /* a connection that ended after that was no trouble */
+    ACTION_MS = 5 * 1000,          /* between tries of an after-action, times their number */
+    ACTION_TRIES = 5,
+    LINGER_MS = 2 * 1000, /* before IDLE begins, where a hand-over is under way */
+    SOON_MS = 2 * 1000,
+};
+
+static void on_timer(void *ctx);
+static void on_turn(void *ctx);
+
+/* -- a mailbox's connections -- */
+
+static struct box *box_of(struct inbox *i, const char *address)
+{
+    LIST_EACH (node, &i->boxes) {
+        struct box *b = LIST_OF(node, struct box, node);
+        if (text_equal_nocase(b->address, address))
+            return b;
+    }
+    struct box *b = mem_alloc(sizeof *b);
+    b->address = mem_strdup(address);
+    list_init(&b->waiting);
+    list_append(&i->boxes, &b->node);
+    return b;
+}
+
+static void connect_now(struct watcher *w);
+
+static void give_slot_back(struct watcher *w)
+{
+    list_remove(&w->waiting);
+    if (!w->has_slot)
+        return;
+    w->has_slot = false;
+    w->box->open--;
+    struct list *node = list_pop(&w->box->waiting);
+    if (node)
+        connect_now(LIST_OF(node, struct watcher, waiting));
+}
+
+/* Those that have a connection and no work give it up when others wait. */
+static void nudge_others(struct watcher *w)
+{
+    LIST_EACH (node, &w->inbox->watchers) {
+        struct watcher *other = LIST_OF(node, struct watcher, node);
+        if (other->box == w->box && (other->state == WATCHER_IDLING || other->state == WATCHER_OPEN))
+            watcher_work_later(other);
+    }
+}
+
+/* -- life -- */
+
+struct watcher *watcher_for(struct inbox *i, const char *mailbox, const char *folder, uint32_t protocol)
+{
+    LIST_EACH (node, &i->watchers) {
+        struct watcher *w = LIST_OF(node, struct watcher, node);
+        if (w->protocol == protocol && text_equal_nocase(w->mailbox, mailbox) && text_equal(w->folder, folder))
+            return w;
+    }
+    struct watcher *w = mem_alloc(sizeof *w);
+    w->inbox = i;
+    w->box = box_of(i, mailbox);
+    w->mailbox = mem_strdup(mailbox);
+    w->folder = mem_strdup(folder);
+    w->protocol = protocol;
+    w->since_ms = loop_wall_ms(i->loop);
+    list_init(&w->waiting);
+    list_init(&w->desks);
+    list_init(&w->wanted);
+    list_init(&w->fresh);
+    buf_init(&w->header, IMAP_LITERAL_LIMIT);
+    loop_timer_init(&w->timer, i->loop, on_timer, w);
+    loop_deferred_init(&w->turn, on_turn, w);
+    list_append(&i->watchers, &w->node);
+    return w;
+}
+
+/* What was under way on the connection is as if it had not begun. */
+static void forget_connection(struct watcher *w)
+{
+    struct hand *h = w->hand;
+
+    arrival_drop(w);
+    if (h) {
+        w->hand = NULL;
+        h->watcher = NULL;
+        hand_wait_again(h);
+        if (h->item)
+            list_insert(w->wanted.next, &h->want);
+    }
+    if (w->after)
+        w->after->is_acting = false;
+    w->after = NULL;
+    LIST_EACH (node, &w->desks)
+        LIST_EACH (at, &LIST_OF(node, struct desk, in_watcher)->items)
+            LIST_OF(at, struct item, node)->is_acting = false;
+    w->job = JOB_NONE;
+    w->is_selected = w->has_listed = w->was_asked_to_create = w->is_looking = false;
+    w->uids_count = w->uids_at = 0;
+    watcher_pop3_forget(w);
+    w->inlet = NULL;
+    give_slot_back(w);
+}
+
+static void close_inlet(struct watcher *w)
+{
+    struct inlet *l = w->inlet;
+
+    forget_connection(w);
+    inlet_close(l);
+}
+
+void watcher_free(struct watcher *w)
+{
+    struct inlet *l = w->inlet;
+
+    forget_connection(w);
+    inlet_drop(l);
+    for (struct list *node; (node = w->wanted.next) != &w->wanted;)
+        hand_drop(LIST_OF(node, struct hand, want));
+    for (struct list *node; (node = w->desks.next) != &w->desks;) {
+        LIST_OF(node, struct desk, in_watcher)->watcher = NULL;
+        list_remove(node);
+    }
+    list_remove(&w->node);
+    loop_timer_stop(&w->timer);
+    loop_undefer(&w->turn);
+    buf_fini(&w->header);
+    free(w->uids);
+    free(w->mailbox);
+    free(w->folder);
+    free(w);
+}
+
+/* A new endpoint on the folder begins with a look of its own. */
+void watcher_join(struct watcher *w, struct desk *d)
+{
+    d->watcher = w;
+    list_append(&w->desks, &d->in_watcher);
+    if (w->inlet && w->is_selected)
+        watcher_restart(w);
+    else
+        watcher_look(w);
+    desk_pump(d);
+}
+
+/* The inlet is dropped only at the end of the turn: this may be one of its callbacks. */
+void watcher_leave(struct desk *d)
+{
+    struct watcher *w = d->watcher;
+
+    if (!w)
+        return;
+    LIST_EACH (node, &d->items) {
+        struct item *it = LIST_OF(node, struct item, node);
+        if (it->hand && it->hand->stage < HAND_RUNNING)
+            hand_drop(it->hand);
+    }
+    LIST_EACH (node, &w->fresh)
+        if (LIST_OF(node, struct item, node)->desk == d)
+            item_free(LIST_OF(node, struct item, node));
+    ask_forget(&d->lookup);
+    list_remove(&d->in_watcher);
+    d->watcher = NULL;
+    if (list_is_empty(&w->desks))
+        w->is_gone = true;
+    watcher_restart(w);
+}
+
+/* -- trouble -- */
+
+static enum fault_kind kind_of(const struct watcher *w, const struct inlet_trouble *t)
+{
+    if (t->fault.kind != FAULT_NONE)
+        return t->fault.kind;
+    if (!t->finding)
+        return FAULT_RETRY;
+    bool is_often = t->finding->tries_before_hold && w->failures >= t->finding->tries_before_hold;
+    return is_often ? FAULT_HOLD : t->finding->kind;
+}
+
+static int64_t rest_after(struct watcher *w, const struct inlet_trouble *t)
+{
+    struct retry *seed = &w->inbox->retry;
+    struct retry r = { .first_s = BACK_OFF_FIRST_S, .max_s = BACK_OFF_MAX_S, .seed = seed->seed };
+    uint32_t wish = t->fault.retry_after_s ? t->fault.retry_after_s : finding_backoff_s(t->words);
+
+    if (wish == 0 && t->finding)
+        wish = t->finding->pause_s;
+    int64_t ms = retry_delay_ms(&r, w->failures, wish);
+    seed->seed = r.seed;
+    return w->needs_person && !wish ? INBOX_PERSON_MS : ms;
+}
+
+#define FAILURE_FIELDS(w, t) \
+    LOG_TEXT("mailbox", (w)->mailbox), LOG_TEXT("folder", (w)->folder), \
+        LOG_TEXT("host", (w)->inlet ? inlet_host((w)->inlet) : ""), LOG_TEXT("when", (t)->when), \
+        LOG_TEXT("text", (w)->text), LOG_TEXT("finding", (w)->finding), LOG_BOOL("needs-person", (w)->needs_person)
+
+static void remember(struct watcher *w, const struct inlet_trouble *t, const char *finding)
+{
+    bool is_new = w->failures == 1 || !text_equal(w->finding, finding);
+
+    if (is_new)
+        w->since_ms = loop_wall_ms(w->inbox->loop);
+    snprintf(w->finding, sizeof w->finding, "%s", finding);
+    text_sanitize(bytes_of(t->words), w->text, sizeof w->text);
+    if (is_new)
+        log_warn("inbox.failed", FAILURE_FIELDS(w, t));
+    else
+        log_debug("inbox.failed", FAILURE_FIELDS(w, t));
+}
+
+/* A connection that did its work for a while and then ended is no trouble: a new one is made at once. */
+static bool is_ordinary_end(const struct watcher *w, const struct inlet_trouble *t)
+{
+    bool was_well = w->is_selected && loop_wall_ms(w->inbox->loop) - w->connected_ms >= LIVED_WELL_MS;
+    return was_well && (t->token_ended || t->is_lost || text_equal(t->when, "idle"));
+}
+
+void watcher_trouble(struct watcher *w, const struct inlet_trouble *t)
+{
+    struct inlet *l = w->inlet;
+
+    if (is_ordinary_end(w, t)) {
+        log_info("inbox.ended", LOG_TEXT("mailbox", w->mailbox), LOG_TEXT("folder", w->folder),
+                 LOG_TEXT("text", t->words));
+        forget_connection(w);
+        inlet_drop(l);
+        w->wants_look = true;
+        watcher_rest(w, finding_backoff_s(t->words) ? 1000 * (int64_t)finding_backoff_s(t->words) : 0);
+        return;
+    }
+    w->failures++;
+    enum fault_kind kind = kind_of(w, t);
+    w->needs_person = kind == FAULT_HOLD || kind == FAULT_CONFIG || kind == FAULT_REJECT || kind == FAULT_AUTH;
+    remember(w, t, t->finding ? t->finding->id : t->fault.id);
+    forget_connection(w);
+    inlet_drop(l);
+    w->wants_look = true;
+    watcher_rest(w, rest_after(w, t));
+}
+
+void watcher_well(struct watcher *w)
+{
+    if (w->failures > 0) {
+        log_info("inbox.well", LOG_TEXT("mailbox", w->mailbox), LOG_TEXT("folder", w->folder));
+        w->since_ms = loop_wall_ms(w->inbox->loop);
+    }
+    w->failures = 0;
+    w->needs_person = false;
+    w->finding[0] = w->text[0] = '\0';
+}
+
+void watcher_refused(struct watcher *w, const char *code, const char *words)
+{
+    w->is_refused = true;
+    snprintf(w->refused_code, sizeof w->refused_code, "%s", code);
+    text_sanitize(bytes_of(words), w->refused_words, sizeof w->refused_words);
+}
+
+/* -- resting, connecting -- */
+
+void watcher_rest(struct watcher *w, int64_t ms)
+{
+    w->state = WATCHER_RESTING;
+    w->next_look_ms = loop_wall_ms(w->inbox->loop) + ms;
+    loop_timer_start(&w->timer, ms);
+}
+
+static void connect_now(struct watcher *w)
+{
+    const struct mailbox *m = directory_mailbox(w->inbox->directory, w->mailbox);
+    const struct inlet_user *user = w->protocol == OBJECT_IMAP ? &watcher_imap_user : &watcher_pop3_user;
+    struct inlet_trouble t = { .when = "connect" };
+
+    w->has_slot = true;
+    w->box->open++;
+    w->state = WATCHER_CONNECTING;
+    if (m)
+        w->inlet = inlet_open(w->inbox, m, w->protocol, user, w, &t.fault);
+    else
+        fault_set(&t.fault, FAULT_CONFIG, "", "there is no mailbox %s", w->mailbox);
+    if (w->inlet)
+        return;
+    t.words = t.fault.text;
+    t.finding = finding_by_id(t.fault.id);
+    watcher_trouble(w, &t);
+}
+
+static bool is_paused(const struct watcher *w)
+{
+    const struct mailbox *m = directory_mailbox(w->inbox->directory, w->mailbox);
+
+    LIST_EACH (node, &w->desks) {
+        const struct endpoint *e = desk_object(LIST_OF(node, struct desk, in_watcher));
+        if (e && !e->is_paused)
+            return m && m->is_paused;
+    }
+    return true;
+}
+
+static void ask_for_connection(struct watcher *w)
+{
+    loop_timer_stop(&w->timer);
+    w->next_look_ms = 0;
+    if (w->box->open < w->inbox->settings.connections) {
+        connect_now(w);
+        return;
+    }
+    w->state = WATCHER_QUEUING;
+    list_append(&w->box->waiting, &w->waiting);
+    nudge_others(w);
+}
+
+void watcher_look(struct watcher *w)
+{
+    w->wants_look = true;
+    if (w->state == WATCHER_RESTING)
+        loop_timer_start(&w->timer, 0);
+    else
+        watcher_work_later(w);
+}
+
+/* What was done with the old settings is done with. Not at once: whoever changed them may be one of the inlet's own callers. */
+void watcher_restart(struct watcher *w)
+{
+    w->wants_restart = w->wants_look = true;
+    w->failures = 0;
+    loop_defer(w->inbox->loop, &w->turn);
+}
+
+void watcher_begin_again(struct watcher *w)
+{
+    close_inlet(w);
+    w->wants_look = true;
+    watcher_rest(w, INBOX_UNSAVED_MS);
+}
+
+void watcher_work_later(struct watcher *w)
+{
+    loop_defer(w->inbox->loop, &w->turn);
+}
+
+/* -- what there is to do -- */
+
+/* A message stays for as long as another endpoint wants it, or has not yet looked at it. */
+static bool is_wanted_by_others(const struct watcher *w, const struct item *it, enum endpoint_after after)
+{
+    LIST_EACH (node, &w->desks) {
+        struct desk *d = LIST_OF(node, struct desk, in_watcher);
+        if (d == it->desk)
+            continue;
+        if (d->place && (d->place->is_resync || !place_knows(d->place, it->m.uid, it->m.uidl)))
+            return true;
+        LIST_EACH (at, &d->items) {
+            const struct item *other = LIST_OF(at, struct item, node);
+            bool is_same = other->m.uid == it->m.uid && text_equal(other->m.uidl, it->m.uidl);
+            if (is_same &&
+                (other->m.state == INBOX_WAITING || (other->m.state == INBOX_PARKED && after != ENDPOINT_AFTER_SEEN)))
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool is_due(const struct watcher *w, const struct item *it, int64_t now)
+{
+    const struct endpoint *e = desk_object(it->desk);
+    bool is_single = w->desks.next == w->desks.prev;
+
+    if (it->m.state != INBOX_HANDED || it->is_acting || save_is_pending(&it->save) || it->after_next_ms > now ||
+        it->place != it->desk->place || it->m.uidvalidity != w->uidvalidity || it->place->is_resync)
+        return false;
+    return is_single || !is_wanted_by_others(w, it, e ? e->after : ENDPOINT_AFTER_LEAVE);
+}
+
+struct item *watcher_next_after(struct watcher *w)
+{
+    int64_t now = loop_wall_ms(w->inbox->loop);
+
+    LIST_EACH (node, &w->desks)
+        LIST_EACH (at, &LIST_OF(node, struct desk, in_watcher)->items)
+            if (is_due(w, LIST_OF(at, struct item, node), now))
+                return LIST_OF(at, struct item, node);
+    return NULL;
+}
+
+struct hand *watcher_next_hand(struct watcher *w)
+{
+    if (w->inbox->bodies >= INBOX_BODIES)
+        return NULL;
+    LIST_EACH (node, &w->wanted) {
+        struct hand *h = LIST_OF(node, struct hand, want);
+        if (h->item && !h->item->place->is_resync && h->item->m.uidvalidity == w->uidvalidity)
+            return h;
+    }
+    return NULL;
+}
+
+bool watcher_has_room(const struct watcher *w)
+{
+    return w->inbox->item_memory < INBOX_MEMORY;
+}
+
+static bool has_work(struct watcher *w)
+{
+    return w->wants_look || !list_is_empty(&w->wanted) || watcher_next_after(w) ||
+           (w->uids_at < w->uids_count && watcher_has_room(w));
+}
+
+/* -- after-actions -- */
+
+void watcher_after_done(struct watcher *w, bool is_ok)
+{
+    struct item *it = w->after;
+    char text[600];
+
+    w->after = NULL;
+    if (!it)
+        return;
+    it->is_acting = false;
+    if (is_ok) {
+        item_finish(it, INBOX_DONE, NULL, NULL);
+        return;
+    }
+    it->after_next_ms = loop_wall_ms(w->inbox->loop) + (int64_t)ACTION_MS * ++it->after_tries;
+    snprintf(text, sizeof text, "handed over, but the mailbox did not let it be put away: %s", w->refused_words);
+    if (it->after_tries < ACTION_TRIES)
+        return;
+    log_warn("inbox.not-put-away", LOG_TEXT("mailbox", w->mailbox), LOG_TEXT("folder", w->folder),
+             LOG_TEXT("endpoint", it->desk->endpoint), LOG_TEXT("text", w->refused_words));
+    item_finish(it, INBOX_DONE, text, "inbox.not-put-away");
+}
+
+/* -- nothing to do -- */
+
+bool watcher_wants_idle(const struct watcher *w)
+{
+    LIST_EACH (node, &w->desks) {
+        const struct endpoint *e = desk_object(LIST_OF(node, struct desk, in_watcher));
+        if (e && (e->watch == ENDPOINT_WATCH_DEFAULT || e->watch == ENDPOINT_WATCH_IDLE))
+            return true;
+    }
+    return false;
+}
+
+int64_t watcher_poll_ms(const struct watcher *w)
+{
+    uint32_t poll = UINT32_MAX;
+
+    LIST_EACH (node, &w->desks) {
+        const struct endpoint *e = desk_object(LIST_OF(node, struct desk, in_watcher));
+        uint32_t wish = e && e->poll_s ? e->poll_s : INBOX_POLL_S;
+        poll = wish < poll ? wish : poll;
+    }
+    return poll == UINT32_MAX ? 1000 * INBOX_POLL_S : 1000 * (int64_t)poll;
+}
+
+static bool is_said_to_poll(const struct watcher *w)
+{
+    LIST_EACH (node, &w->desks) {
+        const struct endpoint *e = desk_object(LIST_OF(node, struct desk, in_watcher));
+        if (e && e->poll_s)
+            return true;
+    }
+    return false;
+}
+
+/* With IDLE the polling is a safety net, and each look begins the IDLE anew. */
+static int64_t idle_ms(const struct watcher *w)
+{
+    int64_t renew = w->inbox->settings.idle_renew_ms, poll = watcher_poll_ms(w);
+    return is_said_to_poll(w) && poll < renew ? poll : renew;
+}
+
+static int64_t next_after_ms(const struct watcher *w)
+{
+    int64_t next = 0, now = loop_wall_ms(w->inbox->loop);
+
+    LIST_EACH (node, &w->desks)
+        LIST_EACH (at, &LIST_OF(node, struct desk, in_watcher)->items) {
+            const struct item *it = LIST_OF(at, struct item, node);
+            if (it->m.state == INBOX_HANDED && it->after_next_ms > now && (next == 0 || it->after_next_ms < next))
+                next = it->after_next_ms;
+        }
+    return next;
+}
+
+static void wait(struct watcher *w, enum watcher_state state, int64_t ms)
+{
+    int64_t now = loop_wall_ms(w->inbox->loop), action = next_after_ms(w);
+
+    w->state = state;
+    w->next_look_ms = now + ms;
+    loop_timer_start(&w->timer, action && action - now < ms ? action - now : ms);
+}
+
+/* Mail that was handed over meanwhile is put away by a session of its own, and soon. */
+void watcher_end_session(struct watcher *w, int64_t rest_ms)
+{
+    bool is_soon = watcher_next_after(w) || !list_is_empty(&w->wanted);
+
+    close_inlet(w);
+    watcher_rest(w, is_soon ? SOON_MS : rest_ms);
+}
+
+/* What is being handed over is mostly put away at once. */
+static bool has_young_hand(const struct watcher *w)
+{
+    int64_t now = loop_now_ms(w->inbox->loop);
+
+    LIST_EACH (node, &w->inbox->hands) {
+        const struct hand *h = LIST_OF(node, struct hand, node);
+        if (h->item && h->item->desk->watcher == w &&
+            (h->stage == HAND_SAVING || h->stage == HAND_ENDED ||
+             (h->stage == HAND_RUNNING && now - h->started_ms < LINGER_MS)))
+            return true;
+    }
+    return false;
+}
+
+static void pause(struct watcher *w)
+{
+    int64_t poll = watcher_poll_ms(w);
+
+    if (has_young_hand(w)) {
+        wait(w, WATCHER_OPEN, LINGER_MS);
+        return;
+    }
+    if (w->protocol == OBJECT_POP3) {
+        watcher_pop3_end(w);
+    } else if (!list_is_empty(&w->box->waiting)) {
+        watcher_end_session(w, poll);
+    } else if (watcher_wants_idle(w) && imap_client_caps(inlet_imap(w->inlet))->idle) {
+        wait(w, WATCHER_IDLING, idle_ms(w));
+        watcher_imap_idle(w);
+    } else if (poll <= SHORT_POLL_MS) {
+        inlet_set_patience(w->inlet, poll + LIVED_WELL_MS);
+        wait(w, WATCHER_OPEN, poll);
+    } else {
+        watcher_end_session(w, poll);
+    }
+}
+
+/* -- turns -- */
+
+static void work(struct watcher *w)
+{
+    if (w->job != JOB_NONE || w->is_saving)
+        return;
+    w->state = WATCHER_WORKING;
+    loop_timer_stop(&w->timer);
+    bool is_working = w->protocol == OBJECT_IMAP ? watcher_imap_work(w) : watcher_pop3_work(w);
+    if (!is_working && w->inlet && w->job == JOB_NONE && w->state == WATCHER_WORKING)
+        pause(w);
+}
+
+static void restart(struct watcher *w)
+{
+    w->wants_restart = false;
+    if (w->state == WATCHER_QUEUING)
+        list_remove(&w->waiting);
+    close_inlet(w);
+    watcher_rest(w, 0);
+}
+
+static void on_turn(void *ctx)
+{
+    struct watcher *w = ctx;
+
+    if (w->is_gone) {
+        watcher_free(w);
+        return;
+    }
+    if (w->wants_restart)
+        restart(w);
+    switch (w->state) {
+    case WATCHER_RESTING:
+        if (w->failures == 0 && !w->inbox->is_stopping && w->looked_ms && !list_is_empty(&w->wanted))
+            loop_timer_start(&w->timer, 0);
+        break;
+    case WATCHER_IDLING:
+        if (has_work(w) || !list_is_empty(&w->box->waiting))
+            watcher_imap_stop_idle(w);
+        break;
+    case WATCHER_OPEN:
+    case WATCHER_WORKING:
+        work(w);
+        break;
+    case WATCHER_QUEUING:
+    case WATCHER_CONNECTING:
+        break;
+    }
+}
+
+static void on_timer(void *ctx)
+{
+    struct watcher *w = ctx;
+
+    if (w->next_look_ms <= loop_wall_ms(w->inbox->loop))
+        w->wants_look = true;
+    if (w->state != WATCHER_RESTING)
+        watcher_work_later(w);
+    else if (is_paused(w) || w->inbox->is_stopping || !w->inbox->is_recalled)
+        w->next_look_ms = 0; /* until something changes */
+    else
+        ask_for_connection(w);
+}
+
+/* -- from the inlet -- */
+
+void watcher_on_connected(struct watcher *w)
+{
+    w->connected_ms = loop_wall_ms(w->inbox->loop);
+    w->state = WATCHER_WORKING;
+    log_info("inbox.connected", LOG_TEXT("mailbox", w->mailbox), LOG_TEXT("folder", w->folder),
+             LOG_TEXT("host", inlet_host(w->inlet)));
+}
+
+void watcher_on_failed(void *ctx, const struct inlet_trouble *t)
+{
+    struct watcher *w = ctx;
+
+    watcher_trouble(w, t);
+}
+
+void watcher_go_on(struct watcher *w)
+{
+    w->job = JOB_NONE;
+    w->is_refused = false;
+    w->state = WATCHER_WORKING;
+    work(w);
+}
+
+void watcher_batch_saved(struct watcher *w)
+{
+    w->is_saving = false;
+    if (w->protocol == OBJECT_IMAP)
+        watcher_imap_batch_saved(w);
+    watcher_work_later(w);
+}
+
+/* All that was there is seen. */
+void watcher_looked(struct watcher *w)
+{
+    w->looked_ms = loop_wall_ms(w->inbox->loop);
+}
