@@ -196,8 +196,9 @@ void announce_print(const struct sandbox *sb)
     printf("  IMAP          localhost:%u, TLS, XOAUTH2; localhost:%u, STARTTLS\n", sb->imap_port,
            sb->imap_starttls_port);
     printf("  POP3          localhost:%u, TLS, XOAUTH2; localhost:%u, STLS\n", sb->pop3_port, sb->pop3_stls_port);
-    printf("  Google-like   localhost:%u, STARTTLS, XOAUTH2 and OAUTHBEARER; issuer %s/google\n", sb->google_smtp_port,
-           sb->https_url);
+    printf("  Google-like   SMTP localhost:%u, STARTTLS; IMAP localhost:%u and POP3 localhost:%u, TLS; XOAUTH2 and "
+           "OAUTHBEARER; issuer %s/google\n",
+           sb->google_smtp_port, sb->google_imap_port, sb->google_pop3_port, sb->https_url);
     printf("  what arrived  %s (page), %s/api/messages (JSON)\n\n", sb->web_url, sb->web_url);
     printf("To use it with Postern:\n\n    postern provider add %s/provider.yaml\n", sb->dir);
     for (size_t i = 0; i < 3; i++)

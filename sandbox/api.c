@@ -74,13 +74,27 @@ static json_int_t total_of(const json_t *counters, const char *name)
 static json_t *counters_json(struct sandbox *sb)
 {
     json_t *all = activity_counters(sb->activity);
-    json_t *json = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "token_requests",
-                             total_of(all, "token.issued") + total_of(all, "token.refused"), "tokens_issued",
-                             total_of(all, "token.issued"), "tokens_refused", total_of(all, "token.refused"),
-                             "refreshes", total_of(all, "token.refresh"), "smtp_connections",
-                             total_of(all, "smtp.connections"), "smtp_auth_accepted",
-                             total_of(all, "smtp.auth.accepted"), "smtp_auth_refused",
-                             total_of(all, "smtp.auth.refused"), "messages", total_of(all, "smtp.accepted"), "by", all);
+    static const struct {
+        const char *name, *counter;
+    } totals[] = {
+        { "tokens_issued", "token.issued" },
+        { "tokens_refused", "token.refused" },
+        { "refreshes", "token.refresh" },
+        { "smtp_connections", "smtp.connections" },
+        { "smtp_auth_accepted", "smtp.auth.accepted" },
+        { "smtp_auth_refused", "smtp.auth.refused" },
+        { "messages", "smtp.accepted" },
+        { "imap_connections", "imap.connections" },
+        { "imap_auth_accepted", "imap.auth.accepted" },
+        { "imap_auth_refused", "imap.auth.refused" },
+        { "pop3_connections", "pop3.connections" },
+        { "pop3_auth_accepted", "pop3.auth.accepted" },
+        { "pop3_auth_refused", "pop3.auth.refused" },
+    };
+    json_t *json = json_pack("{s:I}", "token_requests", total_of(all, "token.issued") + total_of(all, "token.refused"));
+    for (size_t i = 0; i < sizeof totals / sizeof *totals; i++)
+        json_object_set_new(json, totals[i].name, json_integer(total_of(all, totals[i].counter)));
+    json_object_set_new(json, "by", all);
     return json;
 }
 
@@ -231,7 +245,10 @@ void api_handle(void *sandbox, const struct web_request *rq, struct web_reply *r
         if (strcmp(rq->method, r->method) != 0)
             continue;
         c.rest = rq->path + size;
-        r->run(&c);
+        if (rq->body.size > WEB_BODY_MAX && r->run != api_put_message)
+            api_refuse(&c, 413, "the request is too large");
+        else
+            r->run(&c);
         return;
     }
     api_refuse(&c, is_path ? 405 : 404, is_path ? "this method is not for that path" : "nothing lives at this path");

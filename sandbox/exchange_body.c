@@ -40,9 +40,11 @@ static json_t *folders_json(struct exchange_session *s)
         if (u != NULL)
             json_array_append_new(folders, json_pack("{s:s, s:s}", "mailbox", u->address, "folder", "INBOX"));
     }
+    bool is_google = s->server->kind == EXCHANGE_GOOGLE;
     const char *own = s->who.mailbox->address;
     if (strcmp(switches_keyed(s->server->sandbox->switches, SWITCH_SENT_ITEMS, own), "on") == 0)
-        json_array_append_new(folders, json_pack("{s:s, s:s}", "mailbox", own, "folder", "Sent Items"));
+        json_array_append_new(folders, json_pack("{s:s, s:s, s:[s]}", "mailbox", own, "folder",
+                                                 is_google ? "[Gmail]/Sent Mail" : "Sent Items", "flags", "\\Seen"));
     return folders;
 }
 

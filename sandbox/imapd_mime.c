@@ -145,17 +145,27 @@ static struct bytes take_token(struct words *w)
     return token;
 }
 
-/* A value that is badly written may hold what a token must not: up to the next semicolon then. */
+/* Up to the next semicolon, blanks at both ends left out. */
+static struct bytes take_rest(struct words *w)
+{
+    size_t end = bytes_find(w->rest, BYTES_LIT(";"));
+    struct bytes rest = bytes_slice(w->rest, 0, end);
+    w->rest = bytes_slice(w->rest, rest.size, w->rest.size);
+    return bytes_trim(rest);
+}
+
+/* A value that is badly written may hold what a token must not; what follows a quoted one is passed over. */
 static struct bytes take_value(struct words *w)
 {
+    bool is_quoted = next_char(w) == '"';
+    struct words before = *w;
     struct bytes value = take_token(w);
     if (next_char(w) == ';' || w->rest.size == 0)
         return value;
-    size_t end = bytes_find(w->rest, BYTES_LIT(";"));
-    size_t size = end == SIZE_MAX ? w->rest.size : end;
-    value.size += size;
-    w->rest = bytes_slice(w->rest, size, w->rest.size);
-    return bytes_trim(value);
+    if (!is_quoted)
+        *w = before;
+    struct bytes rest = take_rest(w);
+    return is_quoted ? value : rest;
 }
 
 static struct imapd_param *take_params(struct words *w)

@@ -153,6 +153,21 @@ class Sandbox:
             data = answer.read()
         return data if raw else json.loads(data)
 
+    def put(self, message, mailbox, **query):
+        """A message straight into a folder: folder=, flags=, received=, count= (postern-sandbox(1))."""
+        import urllib.parse
+        import urllib.request
+        query = urllib.parse.urlencode({"mailbox": mailbox, **query})
+        request = urllib.request.Request(f"{self.info['web'].rstrip('/')}/api/messages?{query}", message,
+                                         {"Content-Type": "message/rfc822"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.loads(answer.read())
+
+    def folder(self, mailbox, folder="INBOX"):
+        """UIDVALIDITY, UIDNEXT, and `items` with UIDs, flags, sizes and times."""
+        import urllib.parse
+        return self.get("/api/folders?" + urllib.parse.urlencode({"mailbox": mailbox, "folder": folder}))
+
     def messages(self):
         found = self.get("/api/messages")
         return found["items"] if isinstance(found, dict) else found
