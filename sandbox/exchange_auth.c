@@ -5,8 +5,8 @@
 
 #include "base/secret.h"
 #include "base/text.h"
-#include "sandbox/exchange_private.h"
 #include "sandbox/bearer.h"
+#include "sandbox/exchange_private.h"
 
 #define CLEAR_MAX 16384
 

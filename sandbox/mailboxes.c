@@ -1,4 +1,4 @@
-#include "sandbox/mailboxes.h"
+#include "sandbox/mailboxes_private.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -6,73 +6,15 @@
 #include <strings.h>
 
 #include "base/arena.h"
-#include "base/clock.h"
 #include "base/map.h"
 
 #define FIRST_VALIDITY 14
-
-struct mailboxes {
-    mailboxes_journal_fn *journal;
-    void *ctx;
-    struct map *by_address; /* lower case -> struct list of folders */
-    struct list gone;       /* deleted folders, for those who still look at them */
-    uint32_t next_validity;
-};
 
 static const char *const names_microsoft[] = { "INBOX",      "Archive", "Deleted Items", "Drafts",
                                                "Junk Email", "Outbox",  "Sent Items",    NULL };
 static const char *const names_google[] = { "INBOX",           "[Gmail]",           "[Gmail]/All Mail",
                                             "[Gmail]/Drafts",  "[Gmail]/Sent Mail", "[Gmail]/Spam",
                                             "[Gmail]/Starred", "[Gmail]/Trash",     NULL };
-
-static const struct {
-    unsigned flag;
-    const char *name;
-} flag_names[] = {
-    { MAIL_SEEN, "\\Seen" },       { MAIL_ANSWERED, "\\Answered" }, { MAIL_FLAGGED, "\\Flagged" },
-    { MAIL_DELETED, "\\Deleted" }, { MAIL_DRAFT, "\\Draft" },       { MAIL_MDN_SENT, "$MDNSent" },
-};
-
-unsigned mail_flag_of(const char *name, size_t size)
-{
-    for (size_t i = 0; i < sizeof flag_names / sizeof *flag_names; i++) {
-        if (strlen(flag_names[i].name) == size && strncasecmp(flag_names[i].name, name, size) == 0)
-            return flag_names[i].flag;
-    }
-    return 0;
-}
-
-const char *mail_flag_name(unsigned flag)
-{
-    for (size_t i = 0; i < sizeof flag_names / sizeof *flag_names; i++) {
-        if (flag_names[i].flag == flag)
-            return flag_names[i].name;
-    }
-    return NULL;
-}
-
-json_t *mail_flags_json(unsigned flags)
-{
-    json_t *names = json_array();
-    for (unsigned bit = 1; bit <= MAIL_MDN_SENT; bit <<= 1) {
-        if (flags & bit)
-            json_array_append_new(names, json_string(mail_flag_name(bit)));
-    }
-    return names;
-}
-
-unsigned mail_flags_of_json(const json_t *names)
-{
-    unsigned flags = 0;
-    size_t i;
-    json_t *name;
-    json_array_foreach(names, i, name)
-    {
-        if (json_is_string(name))
-            flags |= mail_flag_of(json_string_value(name), json_string_length(name));
-    }
-    return flags;
-}
 
 struct mailboxes *mailboxes_new(mailboxes_journal_fn *journal, void *ctx)
 {
@@ -121,16 +63,7 @@ static bool is_same_name(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
-static void changed(struct mailfolder *f)
-{
-    f->version++;
-    LIST_EACH (at, &f->watches) {
-        struct mailfolder_watch *w = LIST_OF(at, struct mailfolder_watch, node);
-        w->fn(w->ctx);
-    }
-}
-
-static void tell(struct mailfolder *f, const char *op, json_t *more)
+void mailfolder_tell(struct mailfolder *f, const char *op, json_t *more)
 {
     json_t *line = json_pack("{s:s, s:s, s:s}", "op", op, "mailbox", f->mailbox, "folder", f->name);
     json_object_update(line, more);
@@ -140,12 +73,12 @@ static void tell(struct mailfolder *f, const char *op, json_t *more)
 
 static void tell_folder(struct mailfolder *f)
 {
-    tell(f, "folder",
-         json_pack("{s:I, s:I, s:b, s:b}", "validity", (json_int_t)f->validity, "next", (json_int_t)f->next_uid,
-                   "subscribed", f->is_subscribed, "built_in", f->is_built_in));
+    mailfolder_tell(f, "folder",
+                    json_pack("{s:I, s:I, s:b, s:b}", "validity", (json_int_t)f->validity, "next",
+                              (json_int_t)f->next_uid, "subscribed", f->is_subscribed, "built_in", f->is_built_in));
 }
 
-static struct mailfolder *make(struct mailboxes *b, struct list *folders, const char *address, const char *name)
+struct mailfolder *mailfolder_make(struct mailboxes *b, struct list *folders, const char *address, const char *name)
 {
     struct mailfolder *f = mem_alloc(sizeof *f);
     f->all = b;
@@ -161,7 +94,7 @@ static struct mailfolder *make(struct mailboxes *b, struct list *folders, const 
     return f;
 }
 
-static struct mailfolder *find_in(struct list *folders, const char *name)
+struct mailfolder *mailfolder_find_in(struct list *folders, const char *name)
 {
     LIST_EACH (at, folders) {
         struct mailfolder *f = LIST_OF(at, struct mailfolder, node);
@@ -171,21 +104,21 @@ static struct mailfolder *find_in(struct list *folders, const char *name)
     return NULL;
 }
 
-static void make_built_in(struct mailboxes *b, struct list *folders, const char *address)
+void mailboxes_make_built_in(struct mailboxes *b, struct list *folders, const char *address)
 {
     const struct user *u = user_find(address);
     bool is_google = u != NULL && u->tenant == &tenant_google;
     for (const char *const *name = is_google ? names_google : names_microsoft; *name != NULL; name++) {
-        if (find_in(folders, *name) != NULL)
+        if (mailfolder_find_in(folders, *name) != NULL)
             continue;
-        struct mailfolder *f = make(b, folders, address, *name);
+        struct mailfolder *f = mailfolder_make(b, folders, address, *name);
         f->is_built_in = f->is_subscribed = true;
         tell_folder(f);
     }
 }
 
 /* `is_new` may be NULL: then an unknown mailbox is NULL. */
-static struct list *folders_of(struct mailboxes *b, const char *address, bool *is_new)
+struct list *mailboxes_of(struct mailboxes *b, const char *address, bool *is_new)
 {
     char *key = mem_strdup(address);
     for (char *c = key; *c != 0; c++)
@@ -204,12 +137,12 @@ static struct list *folders_of(struct mailboxes *b, const char *address, bool *i
 struct list *mailboxes_folders(struct mailboxes *b, const char *address)
 {
     bool is_new = false;
-    struct list *folders = folders_of(b, address, &is_new);
+    struct list *folders = mailboxes_of(b, address, &is_new);
     if (is_new) {
         char *low = mem_strdup(address);
         for (char *c = low; *c != 0; c++)
             *c = (char)tolower((unsigned char)*c);
-        make_built_in(b, folders, low);
+        mailboxes_make_built_in(b, folders, low);
         free(low);
     }
     return folders;
@@ -217,7 +150,7 @@ struct list *mailboxes_folders(struct mailboxes *b, const char *address)
 
 struct mailfolder *mailfolder_find(struct mailboxes *b, const char *address, const char *name)
 {
-    return find_in(mailboxes_folders(b, address), name);
+    return mailfolder_find_in(mailboxes_folders(b, address), name);
 }
 
 static const char *address_of(struct list *folders)
@@ -231,9 +164,9 @@ struct mailfolder *mailfolder_ensure(struct mailboxes *b, const char *address, c
     for (const char *at = name;;) {
         const char *slash = strchr(at, '/');
         char *part = slash != NULL ? mem_strndup(name, (size_t)(slash - name)) : mem_strdup(name);
-        struct mailfolder *f = find_in(folders, part);
+        struct mailfolder *f = mailfolder_find_in(folders, part);
         if (f == NULL) {
-            f = make(b, folders, address_of(folders), part);
+            f = mailfolder_make(b, folders, address_of(folders), part);
             tell_folder(f);
         }
         free(part);
@@ -258,13 +191,13 @@ bool mailfolder_has_children(struct mailfolder *f)
     return false;
 }
 
-static void remove_folder(struct mailfolder *f)
+void mailfolder_bury(struct mailfolder *f)
 {
     f->is_gone = true;
     f->count = 0;
     list_remove(&f->node);
     list_append(&f->all->gone, &f->node);
-    changed(f);
+    mailfolder_changed(f);
 }
 
 bool mailfolder_delete(struct mailfolder *f)
@@ -275,11 +208,11 @@ bool mailfolder_delete(struct mailfolder *f)
         struct mailfolder *child = LIST_OF(at, struct mailfolder, node);
         if (!is_below(child, f->name))
             continue;
-        tell(child, "gone", json_object());
-        remove_folder(child);
+        mailfolder_tell(child, "gone", json_object());
+        mailfolder_bury(child);
     }
-    tell(f, "gone", json_object());
-    remove_folder(f);
+    mailfolder_tell(f, "gone", json_object());
+    mailfolder_bury(f);
     return true;
 }
 
@@ -290,7 +223,7 @@ static void put_name(struct mailfolder *f, char *name)
     f->version++;
 }
 
-static void rename_tree(struct mailfolder *f, const char *name)
+void mailfolder_rename_tree(struct mailfolder *f, const char *name)
 {
     size_t size = strlen(f->name);
     LIST_EACH (at, mailboxes_folders(f->all, f->mailbox)) {
@@ -330,8 +263,8 @@ bool mailfolder_rename(struct mailfolder *f, const char *name)
         give_all(f, mailfolder_ensure(f->all, f->mailbox, name));
         return true;
     }
-    tell(f, "rename", json_pack("{s:s}", "to", name));
-    rename_tree(f, name);
+    mailfolder_tell(f, "rename", json_pack("{s:s}", "to", name));
+    mailfolder_rename_tree(f, name);
     return true;
 }
 
@@ -343,108 +276,6 @@ void mailfolder_subscribe(struct mailfolder *f, bool on)
     tell_folder(f);
 }
 
-void mailfolder_renumber(struct mailfolder *f)
-{
-    f->validity = f->all->next_validity++;
-    for (size_t i = 0; i < f->count; i++)
-        f->items[i].uid = (uint32_t)i + 1;
-    f->next_uid = (uint32_t)f->count + 1;
-    f->recent_from = f->next_uid;
-    tell(f, "renumber", json_pack("{s:I, s:I}", "validity", (json_int_t)f->validity, "next", (json_int_t)f->next_uid));
-    changed(f);
-}
-
-size_t mailfolder_index(const struct mailfolder *f, uint32_t uid)
-{
-    size_t low = 0, high = f->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (f->items[middle].uid < uid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-struct mailitem *mailfolder_item(const struct mailfolder *f, uint32_t uid)
-{
-    size_t at = mailfolder_index(f, uid);
-    return at < f->count && f->items[at].uid == uid ? &f->items[at] : NULL;
-}
-
-static void append(struct mailfolder *f, struct mailitem item)
-{
-    if (f->count == f->room) {
-        f->room = f->room > 0 ? f->room * 2 : 16;
-        f->items = mem_resize(f->items, f->room * sizeof *f->items);
-    }
-    f->items[f->count++] = item;
-    f->next_uid = item.uid + 1;
-    changed(f);
-}
-
-uint32_t mailfolder_add(struct mailfolder *f, struct mailitem like, bool is_told)
-{
-    like.uid = f->next_uid;
-    append(f, like);
-    if (is_told) {
-        char received[32];
-        clock_iso(like.received_ms, received, sizeof received);
-        tell(f, "add",
-             json_pack("{s:I, s:I, s:I, s:s, s:o}", "uid", (json_int_t)like.uid, "message", (json_int_t)like.id, "size",
-                       (json_int_t)like.size, "received", received, "flags", mail_flags_json(like.flags)));
-    }
-    return like.uid;
-}
-
-void mailfolder_set_flags(struct mailfolder *f, struct mailitem *item, unsigned flags)
-{
-    if (item->flags == flags)
-        return;
-    item->flags = flags;
-    tell(f, "flags", json_pack("{s:I, s:o}", "uid", (json_int_t)item->uid, "flags", mail_flags_json(flags)));
-    changed(f);
-}
-
-/* One pass over the folder, however many go. */
-static void take_out(struct mailfolder *f, const uint32_t *uids, size_t count)
-{
-    size_t kept = 0, next = 0;
-    for (size_t i = 0; i < f->count; i++) {
-        while (next < count && uids[next] < f->items[i].uid)
-            next++;
-        if (next < count && uids[next] == f->items[i].uid)
-            continue;
-        f->items[kept++] = f->items[i];
-    }
-    f->count = kept;
-    changed(f);
-}
-
-void mailfolder_remove(struct mailfolder *f, const uint32_t *uids, size_t count)
-{
-    if (count == 0)
-        return;
-    json_t *list = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, json_integer(uids[i]));
-    tell(f, "expunge", json_pack("{s:o}", "uids", list));
-    take_out(f, uids, count);
-}
-
-void mailfolder_watch(struct mailfolder *f, struct mailfolder_watch *w)
-{
-    mailfolder_unwatch(w);
-    list_append(&f->watches, &w->node);
-}
-
-void mailfolder_unwatch(struct mailfolder_watch *w)
-{
-    if (w->node.next != NULL)
-        list_remove(&w->node);
-}
-
 static bool mailbox_clear(void *ctx, const char *key, void *value)
 {
     LIST_EACH (at, (struct list *)value) {
@@ -452,7 +283,7 @@ static bool mailbox_clear(void *ctx, const char *key, void *value)
         if (f->count == 0)
             continue;
         f->count = 0;
-        changed(f);
+        mailfolder_changed(f);
     }
     return true;
 }
@@ -472,142 +303,4 @@ static bool mailbox_rewrite(void *ctx, const char *key, void *value)
 void mailboxes_rewrite(struct mailboxes *b)
 {
     map_each(b->by_address, mailbox_rewrite, NULL);
-}
-
-static bool mailbox_complete(void *ctx, const char *key, void *value)
-{
-    make_built_in(ctx, value, key);
-    return true;
-}
-
-void mailboxes_replayed(struct mailboxes *b)
-{
-    map_each(b->by_address, mailbox_complete, b);
-}
-
-/* What the journal says happened. */
-
-static const char *text_of(const json_t *line, const char *key)
-{
-    const char *text = json_string_value(json_object_get(line, key));
-    return text != NULL ? text : "";
-}
-
-static uint32_t number_of(const json_t *line, const char *key)
-{
-    return (uint32_t)json_integer_value(json_object_get(line, key));
-}
-
-/* As it was told: without the built-in ones being made, as they were told too. */
-static struct mailfolder *folder_told(struct mailboxes *b, const char *address, const char *name)
-{
-    bool is_new = false;
-    struct list *folders = folders_of(b, address, &is_new);
-    struct mailfolder *f = find_in(folders, name);
-    return f != NULL ? f : make(b, folders, address, name);
-}
-
-static void replay_add(struct mailfolder *f, struct mailitem item, const char *received)
-{
-    clock_parse(received, &item.received_ms);
-    if (item.uid >= f->next_uid)
-        append(f, item);
-}
-
-static void on_folder(struct mailfolder *f, const json_t *line)
-{
-    f->validity = number_of(line, "validity");
-    if (number_of(line, "next") > f->next_uid)
-        f->next_uid = number_of(line, "next");
-    f->is_subscribed = json_is_true(json_object_get(line, "subscribed"));
-    f->is_built_in = json_is_true(json_object_get(line, "built_in"));
-    if (f->validity >= f->all->next_validity)
-        f->all->next_validity = f->validity + 1;
-}
-
-static void on_gone(struct mailfolder *f, const json_t *line)
-{
-    remove_folder(f);
-}
-
-static void on_rename(struct mailfolder *f, const json_t *line)
-{
-    rename_tree(f, text_of(line, "to"));
-}
-
-static void on_renumber(struct mailfolder *f, const json_t *line)
-{
-    for (size_t i = 0; i < f->count; i++)
-        f->items[i].uid = (uint32_t)i + 1;
-    f->next_uid = number_of(line, "next");
-    f->validity = number_of(line, "validity");
-    if (f->validity >= f->all->next_validity)
-        f->all->next_validity = f->validity + 1;
-}
-
-static void on_add(struct mailfolder *f, const json_t *line)
-{
-    struct mailitem item = { .uid = number_of(line, "uid"),
-                             .id = (uint64_t)json_integer_value(json_object_get(line, "message")),
-                             .size = (uint64_t)json_integer_value(json_object_get(line, "size")),
-                             .flags = mail_flags_of_json(json_object_get(line, "flags")) };
-    replay_add(f, item, text_of(line, "received"));
-}
-
-static void on_flags(struct mailfolder *f, const json_t *line)
-{
-    struct mailitem *item = mailfolder_item(f, number_of(line, "uid"));
-    if (item != NULL)
-        item->flags = mail_flags_of_json(json_object_get(line, "flags"));
-}
-
-static void on_expunge(struct mailfolder *f, const json_t *line)
-{
-    const json_t *list = json_object_get(line, "uids");
-    size_t count = json_array_size(list);
-    uint32_t *uids = mem_alloc((count + 1) * sizeof *uids);
-    for (size_t i = 0; i < count; i++)
-        uids[i] = (uint32_t)json_integer_value(json_array_get(list, i));
-    take_out(f, uids, count);
-    free(uids);
-}
-
-static const struct {
-    const char *op;
-    void (*run)(struct mailfolder *f, const json_t *line);
-} ops[] = {
-    { "folder", on_folder }, { "gone", on_gone },   { "rename", on_rename },   { "renumber", on_renumber },
-    { "add", on_add },       { "flags", on_flags }, { "expunge", on_expunge },
-};
-
-/* A message's own line. */
-static void replay_message(struct mailboxes *b, const json_t *line)
-{
-    size_t i;
-    json_t *place;
-    json_array_foreach(json_object_get(line, "folders"), i, place)
-    {
-        struct mailitem item = { .uid = number_of(place, "uid"),
-                                 .id = (uint64_t)json_integer_value(json_object_get(line, "id")),
-                                 .size = (uint64_t)json_integer_value(json_object_get(line, "size")),
-                                 .flags = mail_flags_of_json(json_object_get(place, "flags")) };
-        replay_add(folder_told(b, text_of(place, "mailbox"), text_of(place, "folder")), item,
-                   text_of(line, "received"));
-    }
-}
-
-bool mailboxes_replay(struct mailboxes *b, const json_t *line)
-{
-    const char *op = text_of(line, "op");
-    if (*op == 0) {
-        replay_message(b, line);
-        return json_object_get(line, "id") != NULL;
-    }
-    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
-        if (strcmp(ops[i].op, op) != 0)
-            continue;
-        ops[i].run(folder_told(b, text_of(line, "mailbox"), text_of(line, "folder")), line);
-        return true;
-    }
-    return false;
 }

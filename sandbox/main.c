@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -197,6 +198,16 @@ static bool open_servers(struct running *r, struct fault *why)
            sb->pop3 != NULL && sb->google_pop3 != NULL && r->https != NULL && r->web != NULL;
 }
 
+/* Tests come with thousands of sessions. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static void on_signal(void *ctx, int signal)
 {
     struct running *r = ctx;
@@ -216,6 +227,7 @@ static bool start(struct running *r, const struct options *o, struct fault *why)
     r->signals[0] = loop_signal_new(sb->loop, SIGTERM, on_signal, r);
     r->signals[1] = loop_signal_new(sb->loop, SIGINT, on_signal, r);
     signal(SIGPIPE, SIG_IGN);
+    raise_descriptors();
     if (!open_directory(sb, o->dir, why) || !sandbox_ca_open(&sb->ca, sb->dir, o->hosts, o->hosts_count, why))
         return false;
     sb->keyring = entra_keyring_new(why);
