@@ -62,7 +62,7 @@ bool imapd_append_begins(struct imapd_session *s, struct bytes line, const struc
 {
     struct imapd_append a = { .received_ms = INT64_MIN };
     struct imapd_in in = { .rest = bytes_slice(line, 0, literal->at), .arena = s->arena };
-    const char *name;
+    const char *name = "";
     if (!imapd_take_tag(s, &in) || !imapd_take_word(&in, "APPEND"))
         return false;
     struct imapd_in look = in;
