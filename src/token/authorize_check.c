@@ -10,11 +10,10 @@
 static void check_rest(struct authorization *z, const struct subject *s, const struct idtoken_claims *claims)
 {
     struct fault why = { 0 };
-    const struct provider *p = s->provider;
-    const char *user = claims ? idtoken_user(claims) : "";
-    if (!scope_is_granted(z->answer.scope, p->scope_smtp))
+    const char *home = scope_home(s->provider, s->mailbox), *user = claims ? idtoken_user(claims) : "";
+    if (!scope_is_granted(z->answer.scope, home))
         fault_set(&why, FAULT_HOLD, "grant.scope", "the server granted \"%.200s\", which does not hold %s",
-                  z->answer.scope, p->scope_smtp);
+                  z->answer.scope, home);
     else if (!z->answer.refresh)
         fault_set(&why, FAULT_REJECT, "grant.no-refresh", "the server gave no refresh token");
     if (why.kind != FAULT_NONE) {
@@ -22,7 +21,7 @@ static void check_rest(struct authorization *z, const struct subject *s, const s
         return;
     }
     json_t *result = json_pack("{s:s, s:s, s:s}", "address", z->address, "user", user, "scopes", z->answer.scope);
-    if (grant_store(z->home, s->mailbox, p->scope_smtp, user, &z->answer, &why)) {
+    if (grant_store(z->home, s->mailbox, home, user, &z->answer, &why)) {
         authorization_decided(z, result, NULL);
     } else {
         json_decref(result);

@@ -89,7 +89,7 @@ static bool redeem(struct authorization *z, const struct endpoints *e, struct fa
         form_add_bytes(&form, "code", secret_bytes(z->code));
         form_add(&form, "redirect_uri", z->redirect_uri);
         form_add_bytes(&form, "code_verifier", secret_bytes(z->verifier));
-        form_add(&form, "scope", scope_for_redemption(s.provider, s.provider->scope_smtp, life));
+        form_add(&form, "scope", scope_for_redemption(s.provider, scope_home(s.provider, s.mailbox), life));
         ok = subject_sign_form(z->home, &s, e->token, &form, why);
     }
     if (ok) {

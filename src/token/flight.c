@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "token/scope.h"
 #include "token/tokens_private.h"
 
@@ -89,9 +90,43 @@ static void fail_for_person(struct grant *g, struct fault *why)
         log_warn("vault.write-failed", LOG_TEXT("record", g->name), LOG_FAULT(&bad));
 }
 
+/* Is it about this one permission, beside the one that the sign-in was made for? Then the others go on: who may not read
+ * mail may still send it. */
+static bool is_of_permission(struct grant *g, const struct fault *why)
+{
+    static const char *const ids[] = { "oauth.consent-missing",         "oauth.admin-consent",
+                                       "oauth.permission-not-declared", "oauth.scope-invalid",
+                                       "oauth.resource-missing",        "grant.scope" };
+    struct subject s;
+    if (!subject_of_grant(g, &s, NULL) || text_equal(g->flying->permission, grant_home(g, &s)))
+        return false;
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        if (text_equal(why->id, ids[i]))
+            return true;
+    return false;
+}
+
+static void permission_failed(struct grant *g, const struct fault *seen)
+{
+    struct access *a = g->flying;
+    g->flying = NULL;
+    a->problem = *seen;
+    a->problem.kind = FAULT_HOLD;
+    a->not_before_ms = loop_now_ms(g->home->parts.loop) + PERSON_PAUSE_MS;
+    log_warn("token.failed", LOG_TEXT(g->is_app ? "registration" : "mailbox", g->name), LOG_FAULT(&a->problem),
+             LOG_TEXT("permission", a->permission));
+    struct fault why = a->problem; /* an asker may make it ask anew */
+    flight_answer_waiters(g, a, &why);
+    flight_next(g);
+}
+
 static void flight_failed(struct grant *g, const struct fault *seen)
 {
     struct fault why = *seen;
+    if (is_of_permission(g, &why)) {
+        permission_failed(g, &why);
+        return;
+    }
     g->flying = NULL;
     if (is_passing(&why))
         fail_passing(g, &why);
@@ -133,10 +168,11 @@ static bool keep_refresh(struct grant *g, struct answer *a, struct fault *why)
 
 static bool accept_answer(struct grant *g, struct answer *a, struct fault *why)
 {
-    if (!scope_is_granted(a->scope, g->flying->permission))
-        return fault_set(why, FAULT_HOLD, "grant.scope", "the server granted \"%.200s\", which does not hold %s",
-                         a->scope, g->flying->permission);
-    return keep_refresh(g, a, why);
+    if (!keep_refresh(g, a, why))
+        return false;
+    return scope_is_granted(a->scope, g->flying->permission) ||
+           fault_set(why, FAULT_HOLD, "grant.scope", "the server granted \"%.200s\", which does not hold %s", a->scope,
+                     g->flying->permission);
 }
 
 static void flight_arrived(struct grant *g, struct answer *answer)

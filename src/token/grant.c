@@ -109,6 +109,8 @@ void access_take(struct grant *g, struct access *a, struct answer *from)
     if (margin_ms > life_ms / 4)
         margin_ms = life_ms / 4;
     secret_free(a->token);
+    a->not_before_ms = 0;
+    fault_clear(&a->problem);
     a->token = from->access;
     from->access = NULL;
     a->serial = ++t->serial;
@@ -124,6 +126,8 @@ void grant_drop_access(struct grant *g)
     for (size_t i = 0; i < g->access_count; i++) {
         secret_free(g->access[i].token);
         g->access[i].token = NULL;
+        g->access[i].not_before_ms = 0;
+        fault_clear(&g->access[i].problem);
     }
     g->failures = 0;
     g->not_before_ms = 0;
@@ -139,6 +143,11 @@ void grant_drop_sign_in(struct grant *g)
     fault_clear(&g->problem);
     grant_drop_access(g);
     g->sign_ins++;
+}
+
+const char *grant_home(const struct grant *g, const struct subject *s)
+{
+    return g->is_app ? s->provider->scope_app : scope_home(s->provider, s->mailbox);
 }
 
 bool grant_may_be_mended(const struct grant *g)

@@ -18,6 +18,24 @@ const char *scope_of(const struct provider *p, const struct mailbox *m, uint32_t
     }
 }
 
+/* A mailbox that names no protocols has all of them. */
+static bool has_protocol(const struct mailbox *m, uint32_t protocol)
+{
+    return m->protocols == 0 || (m->protocols & protocol);
+}
+
+static const uint32_t mail_protocols[] = { OBJECT_SMTP, OBJECT_IMAP, OBJECT_POP3 };
+
+const char *scope_home(const struct provider *p, const struct mailbox *m)
+{
+    for (size_t i = 0; i < sizeof mail_protocols / sizeof *mail_protocols; i++) {
+        const char *permission = has_protocol(m, mail_protocols[i]) ? scope_of(p, m, mail_protocols[i]) : "";
+        if (permission[0] != '\0')
+            return permission;
+    }
+    return "";
+}
+
 /* "https://host/Name" -> "https://host/" */
 static struct bytes resource_of(const char *permission)
 {
@@ -32,12 +50,10 @@ static struct bytes resource_of(const char *permission)
 
 char *scope_for_sign_in(const struct provider *p, const struct mailbox *m, struct arena *arena)
 {
-    static const uint32_t protocols[] = { OBJECT_SMTP, OBJECT_IMAP, OBJECT_POP3 };
-    uint32_t wanted = m->protocols ? m->protocols : OBJECT_SMTP;
     char *list = arena_strdup(arena, "");
     struct bytes resource = BYTES_NONE;
-    for (size_t i = 0; i < sizeof protocols / sizeof protocols[0]; i++) {
-        const char *permission = wanted & protocols[i] ? scope_of(p, m, protocols[i]) : "";
+    for (size_t i = 0; i < sizeof mail_protocols / sizeof *mail_protocols; i++) {
+        const char *permission = has_protocol(m, mail_protocols[i]) ? scope_of(p, m, mail_protocols[i]) : "";
         if (permission[0] == '\0' || scope_has_word(list, permission))
             continue;
         if (list[0] == '\0')

@@ -9,8 +9,9 @@
 
 /* The provider's permission for a protocol; with the app grant the one for all. "" if the provider has none. */
 const char *scope_of(const struct provider *p, const struct mailbox *m, uint32_t protocol);
-/* At /authorize and /devicecode: the permissions of the protocols named by the mailbox (SMTP if it names none) that share the first
- * one's resource, and the common ones. */
+/* The first permission of the mailbox's protocols: the one that a sign-in is redeemed for and kept alive by. "" if there is none. */
+const char *scope_home(const struct provider *p, const struct mailbox *m);
+/* At /authorize and /devicecode: the permissions of the mailbox's protocols that share the first one's resource, and the common ones. */
 char *scope_for_sign_in(const struct provider *p, const struct mailbox *m, struct arena *arena);
 /* At redemption: `permission` and the common ones. At a refresh: `permission`, and offline_access if that is a common one. */
 char *scope_for_redemption(const struct provider *p, const char *permission, struct arena *arena);

@@ -109,7 +109,7 @@ struct touched {
 /* What a refusal depended on has changed: one try at once, for everybody who waits for it, instead of after the pause. */
 static void give_another_chance(struct grant *g, const struct subject *s)
 {
-    const char *permission = g->is_app ? s->provider->scope_app : s->provider->scope_smtp;
+    const char *permission = grant_home(g, s);
     grant_drop_access(g);
     if (!g->home->is_settled || !grant_may_be_mended(g) || !(g->refresh || g->is_app) || permission[0] == '\0')
         return;

@@ -132,16 +132,19 @@ static void answer_token(const struct ask *ask, const struct access *a)
     secret_free(held);
 }
 
-/* May a request be made now? Else the fault repeats what the last one said. */
-static bool is_allowed(const struct grant *g, struct fault *why)
+/* May a request be made now? Else the fault repeats what the last one said. `a` NULL: for whichever permission. */
+static bool is_allowed(const struct grant *g, const struct access *a, struct fault *why)
 {
     if (!g->refresh && !g->is_app)
         return fault_set(why, FAULT_HOLD, "grant.missing", "nobody has signed in for %s yet", g->name);
-    int64_t left_ms = g->not_before_ms - loop_now_ms(g->home->parts.loop);
+    int64_t now_ms = loop_now_ms(g->home->parts.loop), left_ms = g->not_before_ms - now_ms;
+    bool is_own = left_ms <= 0 && a && a->not_before_ms > now_ms;
+    if (is_own)
+        left_ms = a->not_before_ms - now_ms;
     if (left_ms <= 0)
         return true;
-    if (g->problem.kind != FAULT_NONE)
-        *why = g->problem;
+    if (is_own || g->problem.kind != FAULT_NONE)
+        *why = is_own ? a->problem : g->problem;
     else
         fault_set(why, FAULT_RETRY, "provider.unreachable", "waiting before the next try");
     why->retry_after_s = (uint32_t)((left_ms + 999) / 1000);
@@ -185,7 +188,7 @@ static void ask_grant(struct tokens *t, const struct ask *ask, const char *permi
         return;
     }
     bool is_good = access_is_good(g, a) && !must_renew(g, a, ask->want->refused);
-    bool may_fly = is_allowed(g, &why), is_due = a->token && loop_now_ms(t->parts.loop) >= a->renew_ms;
+    bool may_fly = is_allowed(g, a, &why), is_due = a->token && loop_now_ms(t->parts.loop) >= a->renew_ms;
     if (is_good && !(is_due && may_fly && ask->want->is_fresh)) {
         answer_token(ask, a);
         /* The answer may have led to another ask; both are content with one flight. */
@@ -257,9 +260,10 @@ static bool tend_grant(void *ctx, const char *key, void *value)
     struct fault why = { 0 };
     bool is_idle = g->refresh && !g->needs_person &&
                    loop_wall_ms(t->parts.loop) - g->used_ms >= t->settings.keep_alive_ms;
-    if (g->flying || !(is_idle || grant_may_be_mended(g)) || !is_allowed(g, &why) || !subject_of_grant(g, &s, &why))
+    if (g->flying || !(is_idle || grant_may_be_mended(g)) || !is_allowed(g, NULL, &why) ||
+        !subject_of_grant(g, &s, &why))
         return true;
-    const char *permission = g->is_app ? s.provider->scope_app : s.provider->scope_smtp;
+    const char *permission = grant_home(g, &s);
     struct access *a = permission[0] ? grant_access(g, permission) : NULL;
     if (a)
         flight_want(g, a);

@@ -15,8 +15,8 @@
 
 #include <jansson.h>
 
-#include "object/directory.h"
 #include "http/http.h"
+#include "object/directory.h"
 #include "vault/vault.h"
 
 struct tokens;

@@ -36,8 +36,10 @@ struct access {
     uint64_t serial;
     int64_t renew_ms, end_ms; /* steady clock: renew after the one, serve until the other */
     int64_t expires_wall_ms;
-    int64_t forced_ms; /* when a refused token was last renewed; 0: never */
-    bool is_wanted;    /* in the line for the grant's next flight */
+    int64_t forced_ms;     /* when a refused token was last renewed; 0: never */
+    struct fault problem;  /* that this permission alone is refused for; FAULT_NONE: it is not */
+    int64_t not_before_ms; /* steady clock; of the next try then */
+    bool is_wanted;        /* in the line for the grant's next flight */
     struct list waiters;
     size_t waiters_count;
 };
@@ -98,6 +100,8 @@ bool grant_save(struct grant *g, const struct secret *refresh, struct fault *why
 void grant_drop_access(struct grant *g);  /* settings have changed: tokens go, and the memory of refusals */
 void grant_drop_sign_in(struct grant *g); /* another one takes its place, or none: answers under way are nobody's */
 bool grant_save_rotated(struct grant *g, struct fault *why); /* `unsaved` becomes the refresh token once it is stored */
+/* The permission that the grant is kept alive by; "" if the provider has none. */
+const char *grant_home(const struct grant *g, const struct subject *s);
 bool grant_may_be_mended(const struct grant *g); /* it waits for a change of settings, not for a person to sign in */
 struct access *grant_access(struct grant *g, const char *permission); /* made if missing */
 /* A sign-in is complete: durable first, then in force. */

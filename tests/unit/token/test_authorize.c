@@ -15,6 +15,10 @@
 #include "token/verbs.h"
 #include "world.h"
 
+#define ALL_MAIL \
+    "https://outlook.office.com/SMTP.Send https://outlook.office.com/IMAP.AccessAsUser.All " \
+    "https://outlook.office.com/POP.AccessAsUser.All"
+
 #define INFO "info@contoso.example"
 #define DEVICE "device@contoso.example"
 #define REDIRECT "http://localhost:8400/"
@@ -148,7 +152,7 @@ static void test_code_with_pkce(void **unused)
     assert_string_equal(query("response_type"), "code");
     assert_string_equal(query("redirect_uri"), REDIRECT);
     assert_string_equal(query("code_challenge_method"), "S256");
-    assert_string_equal(query("scope"), "https://outlook.office.com/SMTP.Send openid profile email offline_access");
+    assert_string_equal(query("scope"), ALL_MAIL " openid profile email offline_access");
     assert_string_equal(query("login_hint"), INFO);
     snprintf(state, sizeof state, "%s", query("state"));
     snprintf(nonce, sizeof nonce, "%s", query("nonce"));
@@ -361,8 +365,7 @@ static void start_device(void)
 {
     start(DEVICE, "device");
     assert_string_equal(fake_last(w.http)->url, "https://login.microsoftonline.com/" TENANT "/oauth2/v2.0/devicecode");
-    assert_string_equal(fake_field(w.http, "scope"),
-                        "https://outlook.office.com/SMTP.Send openid profile email offline_access");
+    assert_string_equal(fake_field(w.http, "scope"), ALL_MAIL " openid profile email offline_access");
     assert_string_equal(fake_field(w.http, "client_id"), CLIENT);
     assert_string_equal(fake_field(w.http, "client_secret"), "");
     fake_answer(

@@ -288,6 +288,39 @@ static void test_sorting_of_refusals(void **unused)
     }
 }
 
+/* Consent is given to each permission: a mailbox that nobody may read is still one that sends. */
+static void test_one_permission_refused_costs_no_other(void **unused)
+{
+    struct heard reads = { 0 }, sends = { 0 };
+    world_sign_in(INFO, "r1");
+    world_ask(&reads, INFO, OBJECT_IMAP, 0);
+    world_ask(&sends, INFO, OBJECT_SMTP, 0);
+    fake_answer(w.http, 400, "application/json", REFUSED("invalid_grant", 65001));
+    expect_refusal(&reads, 1, FAULT_HOLD, "oauth.consent-missing");
+    assert_int_equal(sends.count, 0);
+    assert_string_equal(fake_field(w.http, "scope"), "https://outlook.office.com/SMTP.Send offline_access");
+    fake_answer(w.http, 200, "application/json", GOOD("a1", ""));
+    expect_token(&sends, 1, "a1");
+    assert_false(w.said_needs_person);
+
+    world_ask(&reads, INFO, OBJECT_IMAP, 0); /* the same answer, without another request */
+    expect_refusal(&reads, 2, FAULT_HOLD, "oauth.consent-missing");
+    assert_int_equal(w.http->count, 2);
+    world_ask(&sends, INFO, OBJECT_SMTP, 0);
+    expect_token(&sends, 2, "a1");
+    loop_advance(w.loop, 61 * 1000);
+    world_ask(&reads, INFO, OBJECT_IMAP, 0);
+    fake_answer(w.http, 200, "application/json", GOOD("a2", ""));
+    expect_token(&reads, 3, "a2");
+
+    struct heard polls = { 0 };
+    world_ask(&polls, INFO, OBJECT_POP3, 0);
+    fake_answer(w.http, 200, "application/json", "{\"access_token\":\"a3\",\"scope\":\"SMTP.Send\"" ROTATED "}");
+    expect_refusal(&polls, 1, FAULT_HOLD, "grant.scope");
+    assert_string_equal(world_stored_refresh(INFO), "r2"); /* it came with too little, and counts all the same */
+    assert_false(w.said_needs_person);
+}
+
 static void test_retry_after_is_honoured(void **unused)
 {
     struct heard h = { 0 };
@@ -643,6 +676,7 @@ int main(void)
         TEST(test_settings_that_mend),
         TEST(test_expiry_is_said_in_time),
         TEST(test_sorting_of_refusals),
+        TEST(test_one_permission_refused_costs_no_other),
         TEST(test_retry_after_is_honoured),
         TEST(test_backoff_grows_to_minutes),
         TEST(test_a_person_is_asked_for_once_a_minute_at_most),

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "http/http.h"
 #include "object/directory.h"
 #include "token/form.h"
-#include "http/http.h"
 #include "token/pkce.h"
 #include "token/scope.h"
 
@@ -117,7 +117,16 @@ static void test_scopes_asked_for(void **unused)
         uint32_t protocols;
         const char *sign_in, *redemption, *refresh;
     } cases[] = {
-        { "microsoft365", 0, "https://outlook.office.com/SMTP.Send openid profile email offline_access",
+        { "microsoft365", 0,
+          "https://outlook.office.com/SMTP.Send https://outlook.office.com/IMAP.AccessAsUser.All "
+          "https://outlook.office.com/POP.AccessAsUser.All openid profile email offline_access",
+          "https://outlook.office.com/SMTP.Send openid profile email offline_access",
+          "https://outlook.office.com/SMTP.Send offline_access" },
+        { "microsoft365", OBJECT_IMAP,
+          "https://outlook.office.com/IMAP.AccessAsUser.All openid profile email offline_access",
+          "https://outlook.office.com/IMAP.AccessAsUser.All openid profile email offline_access",
+          "https://outlook.office.com/IMAP.AccessAsUser.All offline_access" },
+        { "microsoft365", OBJECT_SMTP, "https://outlook.office.com/SMTP.Send openid profile email offline_access",
           "https://outlook.office.com/SMTP.Send openid profile email offline_access",
           "https://outlook.office.com/SMTP.Send offline_access" },
         { "microsoft365", OBJECT_SMTP | OBJECT_IMAP,
@@ -134,8 +143,8 @@ static void test_scopes_asked_for(void **unused)
         const struct provider *p = directory_provider(d, cases[i].provider);
         struct mailbox m = { .grant = OBJECT_GRANT_CODE, .protocols = cases[i].protocols };
         assert_string_equal(scope_for_sign_in(p, &m, life), cases[i].sign_in);
-        assert_string_equal(scope_for_redemption(p, p->scope_smtp, life), cases[i].redemption);
-        assert_string_equal(scope_for_refresh(p, p->scope_smtp, life), cases[i].refresh);
+        assert_string_equal(scope_for_redemption(p, scope_home(p, &m), life), cases[i].redemption);
+        assert_string_equal(scope_for_refresh(p, scope_home(p, &m), life), cases[i].refresh);
         arena_free(life);
     }
     directory_free(d);
