@@ -1,7 +1,10 @@
 #!/usr/bin/python3
-"""Shows Postern's main job on the built-in sandbox: an old program with a host, a port and a password sends through
-Microsoft 365. Everything lives in a temporary directory and on loopback; nothing is left behind."""
+"""Shows Postern's main jobs on the built-in sandbox: an old program with a host, a port and a password sends and reads through
+Microsoft 365, and applications are handed what arrives. All is in a temporary directory and on loopback; nothing is left behind."""
 import argparse
+import hashlib
+import hmac
+import http.server
 import json
 import os
 import pathlib
@@ -12,6 +15,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -76,11 +80,13 @@ class Stage:
     def start_daemon(self):
         user = "user: root\n" if os.geteuid() == 0 else ""  # nobody else may look into the temporary directory
         self.config.write_text(f"{user}state: {self.dir}/state\nhostname: postern.demo\nlisteners:\n"
-                               "  - { protocol: smtp, address: \"127.0.0.1:0\", tls: none }\n")
+                               "  - { protocol: smtp, address: \"127.0.0.1:0\", tls: none }\n"
+                               "  - { protocol: imap, address: \"127.0.0.1:0\", tls: none }\n")
         child = self.start("daemon", "serve", "-c", self.config)
         until(lambda: self._alive(child, "daemon") and self.call("status", check=False).returncode == 0, "the daemon")
         listeners = json.loads((self.dir / "state/listeners.json").read_text())["listeners"]
-        self.port = int(listeners[0]["address"].rsplit(":", 1)[1])
+        ports = {entry["protocol"]: int(entry["address"].rsplit(":", 1)[1]) for entry in listeners}
+        self.port, self.imap_port = ports["smtp"], ports["imap"]
 
     def _alive(self, child, name):
         if child.poll() is not None:
@@ -141,7 +147,7 @@ def set_up(stage):
     stage.start_sandbox()
     good(f"the sandbox plays Entra and Exchange Online; what arrives can be seen at {stage.sandbox['web']}")
     stage.start_daemon()
-    good(f"Postern listens for programs on 127.0.0.1 port {stage.port}")
+    good(f"Postern listens for programs on 127.0.0.1: SMTP on port {stage.port}, IMAP on port {stage.imap_port}")
 
     chapter("What an administrator does once")
     r = next(r for r in stage.sandbox["registrations"] if r["name"] == "web")
@@ -232,12 +238,13 @@ def send_ten_megabytes(stage, password):
     compare(stage, 2, sent)
 
 
-def submit(stage, password, subject):
+def submit(stage, password, subject, recipients=(RECIPIENT,)):
     with smtplib.SMTP("127.0.0.1", stage.port, timeout=60) as client:
         client.ehlo()
         client.login("erp", password)
         client.mail(MAILBOX)
-        client.rcpt(RECIPIENT)
+        for recipient in recipients:
+            client.rcpt(recipient)
         _, text = client.data(letter(subject, b"Text\r\n"))
     return text.decode().rsplit(" ", 1)[-1]
 
@@ -277,6 +284,95 @@ def refused(stage, password):
     good("delivered")
 
 
+def read_by_curl(stage, password):
+    chapter("Mail in: a stock IMAP client reads the mailbox, with that same password")
+    message = submit(stage, password, "Note to self", [MAILBOX])
+    stage.wait_state(message, "delivered")
+
+    def curl(path, *command):
+        options = f'user = "erp:{password}"\nurl = "imap://127.0.0.1:{stage.imap_port}/{path}"\n'
+        done = subprocess.run(["curl", "-sS", "--config", "-", *command], input=options.encode(), capture_output=True)
+        if done.returncode != 0:
+            raise Failed(done.stderr.decode())
+        return done.stdout
+    note(paint("36", "$ curl imap://127.0.0.1/INBOX -X 'UID SEARCH SUBJECT \"Note to self\"'"))
+    found = curl("INBOX", "-X", 'UID SEARCH SUBJECT "Note to self"').decode().split()
+    note("  " + " ".join(found))
+    note(paint("36", f"$ curl 'imap://127.0.0.1/INBOX;UID={found[-1]}'"))
+    raw = curl(f"INBOX;UID={found[-1]}")
+    for line in raw.split(b"\r\n\r\n")[0].decode().splitlines():
+        if not line.startswith((" ", "\t", "Received")):
+            note("  " + line)
+    if raw not in [stage.raw(m) for m in stage.arrived()]:
+        raise Failed("what was read is not what lies in the mailbox")
+    good("byte for byte what lies in the mailbox; curl knows nothing of OAuth, and the mailbox no password")
+
+
+class Hook:
+    """An application's web hook: keeps what is posted, and checks the signature as an application should."""
+
+    def __init__(self):
+        self.posts = []
+        hook = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                hook.posts.append((dict(self.headers), body))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/mail"
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def is_signed(headers, body, key):
+    parts = dict(p.split("=", 1) for p in headers["Postern-Signature"].split(","))
+    text = f"postern-webhook-1.{parts['t']}.{hashlib.sha256(body).hexdigest()}"
+    return hmac.compare_digest(parts["v1"], hmac.new(key.encode(), text.encode(), "sha256").hexdigest())
+
+
+def hand_over(stage, password):
+    chapter("Mail in: applications are handed what arrives, at a web hook and in a Maildir")
+    hook, maildir = Hook(), stage.dir / "Maildir"
+    try:
+        note(paint("36", f"$ postern endpoint add crm --mailbox {MAILBOX} --webhook {hook.url}"))
+        key = stage.json("endpoint", "add", "crm", "--mailbox", MAILBOX, "--webhook", hook.url)["key"]
+        good("the key that signs what is posted; it is shown this once")
+        stage.show("endpoint", "add", "archive", "--mailbox", MAILBOX, "--maildir", maildir)
+        until(lambda: all(watching(stage, name) for name in ("crm", "archive")), "the mailbox to be watched")
+        good("the mailbox is watched by IMAP IDLE; what lay there before is left alone")
+        began = time.monotonic()
+        first = submit(stage, password, "Order 4711", [MAILBOX])
+        headers, body = until(lambda: hook.posts and hook.posts[0], "the web hook to be called")
+        took = time.monotonic() - began
+        posted = json.loads(body)
+        for field in ("message_id", "subject", "text"):
+            note(f"  {field}: {posted[field].strip()}")
+        if not is_signed(headers, body, key) or posted["subject"] != "Order 4711":
+            raise Failed("the web hook was called with something else")
+        good(f"posted as JSON, {took:.1f} s after the program sent it; the signature is right")
+        files = until(lambda: [*maildir.glob("new/*")], "a file in the Maildir")
+        if b"Subject: Order 4711\r\n" not in files[0].read_bytes():
+            raise Failed("the Maildir has something else")
+        good(f"and written to {files[0].relative_to(stage.dir)}")
+        stage.show("endpoint", "list")
+        return first
+    finally:
+        hook.close()
+
+
+def watching(stage, endpoint):
+    return stage.json("endpoint", "show", endpoint).get("watch_state", {}).get("state") == "watching"
+
+
 def go_on(stage, password):
     chapter("Go on playing")
     note("while this runs, in another terminal:")
@@ -305,6 +401,8 @@ def main():
         send_ten_megabytes(stage, password)
         throttled(stage, password)
         refused(stage, password)
+        read_by_curl(stage, password)
+        hand_over(stage, password)
         chapter("All of it worked.")
         if not args.once and sys.stdin.isatty():
             go_on(stage, password)

@@ -8,7 +8,7 @@
 void help_all(FILE *out, const struct command *commands)
 {
     fprintf(out,
-            "postern %s: mail out through Microsoft 365 for programs that only know a host, a port and a password.\n\n",
+            "postern %s: mail through Microsoft 365 for programs that only know a host, a port and a password.\n\n",
             POSTERN_VERSION);
     for (const struct command *c = commands; c->name; c++)
         fprintf(out, "  postern %-14s %s\n", c->name, c->summary);
