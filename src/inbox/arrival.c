@@ -318,8 +318,10 @@ static void look_up(struct watcher *w, struct desk *d)
 void arrival_end(struct watcher *w)
 {
     w->is_saving = true;
+    w->looking_up++; /* an answer may come from inside the question */
     LIST_EACH (node, &w->desks)
         look_up(w, LIST_OF(node, struct desk, in_watcher));
+    w->looking_up--;
     save_batch(w);
 }
 

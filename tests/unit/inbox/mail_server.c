@@ -396,6 +396,7 @@ static void imap_line(struct session *s, const char *line)
         s->is_idle = true;
         snprintf(s->idle_tag, sizeof s->idle_tag, "%s", s->tag);
         say(s, "+ IDLE accepted, awaiting DONE command.");
+        exists(s); /* what came since the last answer */
     } else if (is_verb(rest, "LOGOUT")) {
         say(s, "* BYE see you");
         say(s, "%s OK LOGOUT completed.", s->tag);
