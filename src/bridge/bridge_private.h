@@ -155,6 +155,9 @@ void pass_farewell(struct bridge *b, const char *text, const char *why); /* at o
 /* A line of the server's, once the session is open: "A2 NO [UNAVAILABLE] text", "-ERR text", "550 5.7.1 text". */
 const struct finding *report_judge(const struct bridge *b, const char *when, const char *line);
 enum report { REPORT_REFUSED, REPORT_NOT_CONNECTED, REPORT_THROTTLED, REPORT_REFUSED_MAIL };
+/* Before app and mailbox are let in. */
+void report_of(struct bridge *b, const char *app, const char *mailbox, enum report what, const struct finding *f,
+               const char *words);
 void report(struct bridge *b, enum report what, const struct finding *f /* may be NULL */, const char *words);
 /* The line for the client. */
 void report_line(const struct bridge *b, const struct finding *f, const char *words, char out[TEXT_SIZE]);

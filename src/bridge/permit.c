@@ -1,14 +1,12 @@
 /* bridge/permit.c - the app is who it says it is: may it use this mailbox in this way, and is there room for one more? */
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "bridge/bridge_private.h"
 
 static void refuse(struct bridge *b, const char *app, const char *mailbox, enum front_refusal how,
                    const struct fault *why)
 {
-    log_info("bridge.refused", LOG_TEXT("session", b->client.id), LOG_TEXT("peer", b->client.host),
-             LOG_TEXT("app", app), LOG_TEXT("mailbox", mailbox), LOG_FAULT(why));
+    report_of(b, app, mailbox, REPORT_REFUSED, finding_by_id(why->id), why->text);
     knock_refuse(b, how, why->text);
 }
 

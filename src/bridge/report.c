@@ -21,11 +21,12 @@ enum front_refusal report_kind(enum fault_kind kind)
 }
 
 /* The finding with this mailbox's values in it; given. */
-static json_t *told(const struct bridge *b, const struct finding *f, const char *words)
+static json_t *told(const struct bridge *b, const char *app, const char *mailbox, const struct finding *f,
+                    const char *words)
 {
-    const struct finding_facts facts = { .mailbox = b->mailbox,
+    const struct finding_facts facts = { .mailbox = mailbox,
                                          .tenant = b->entry ? b->entry->tenant : NULL,
-                                         .app = b->app,
+                                         .app = app,
                                          .host = b->entry ? b->entry->server_host : NULL };
     return finding_json(f, words, &facts);
 }
@@ -51,23 +52,29 @@ static const char *const report_names[] = {
     [REPORT_REFUSED_MAIL] = "bridge.refused-mail",
 };
 
-void report(struct bridge *b, enum report what, const struct finding *f, const char *words)
+void report_of(struct bridge *b, const char *app, const char *mailbox, enum report what, const struct finding *f,
+               const char *words)
 {
-    json_t *finding = f ? told(b, f, words) : NULL;
+    json_t *finding = f ? told(b, app, mailbox, f, words) : NULL;
     struct buf fix;
     buf_init(&fix, 4096);
     add_fix(finding, &fix);
     log_warn(report_names[what], LOG_TEXT("session", b->client.id), LOG_TEXT("peer", b->client.host),
-             LOG_TEXT("app", b->app), LOG_TEXT("mailbox", b->mailbox), LOG_TEXT("host", b->far_name),
+             LOG_TEXT("app", app), LOG_TEXT("mailbox", mailbox), LOG_TEXT("host", b->far_name ? b->far_name : ""),
              LOG_TEXT("text", words), LOG_TEXT("finding", f ? f->id : ""), LOG_TEXT("cause", text_of(finding, "cause")),
              LOG_TEXT("fix", buf_str(&fix)), LOG_TEXT("who", f ? finding_who_name(f->who) : ""));
     buf_fini(&fix);
     json_decref(finding);
 }
 
+void report(struct bridge *b, enum report what, const struct finding *f, const char *words)
+{
+    report_of(b, b->app, b->mailbox, what, f, words);
+}
+
 void report_line(const struct bridge *b, const struct finding *f, const char *words, char out[TEXT_SIZE])
 {
-    json_t *finding = f ? told(b, f, words) : NULL;
+    json_t *finding = f ? told(b, b->app, b->mailbox, f, words) : NULL;
     char line[TEXT_SIZE];
     snprintf(line, sizeof line, "%s: %s", b->mailbox, f ? text_of(finding, "cause") : words);
     text_sanitize(bytes_of(line), out, TEXT_SIZE);
