@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "admin/admin_private.h"
+#include "base/text.h"
 
 static void tell_it_is_well(struct request *r)
 {
@@ -30,7 +31,9 @@ void mailbox_test(struct request *r)
     if (!body)
         return;
     json_object_set_new(body, "address", json_string(r->params[0]));
-    request_ask_long(r, ADMIN_PEER_RELAY, "mailbox.test", json_incref(body));
+    const char *protocol = json_string_value(json_object_get(body, "protocol"));
+    bool is_in = text_equal(protocol, "imap") || text_equal(protocol, "pop3");
+    request_ask_long(r, is_in ? ADMIN_PEER_INBOX : ADMIN_PEER_RELAY, "mailbox.test", json_incref(body));
     request_then(r, last_line);
     respond_stream(r, "application/x-ndjson");
 }

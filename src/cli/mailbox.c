@@ -212,7 +212,7 @@ const struct action mailbox_actions[] = {
     { "remove", "ADDRESS", "Forget it and its grant.", NULL, run_remove, false },
     { "authorize", "ADDRESS", "Sign it in: prints an address to open, and waits.", authorize_options, authorize_run,
       true },
-    { "test", "ADDRESS", "Try the way out, step by step; with --to a message is sent.", test_options, test_run, true },
+    { "test", "ADDRESS", "Try the way out or in, step by step; with --to a message is sent.", test_options, test_run, true },
     { "pause", "ADDRESS", "Keep its mail waiting.", NULL, run_pause, true },
     { "resume", "ADDRESS", "Let its mail go on.", NULL, run_resume, true },
     { NULL },

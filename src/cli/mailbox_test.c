@@ -1,4 +1,6 @@
-/* postern mailbox test - the way out, step by step as it happens. */
+/* postern mailbox test - the way out or in, step by step as it happens. */
+#include <string.h>
+
 #include "cli/mailbox.h"
 #include "cli/object_args.h"
 #include "cli/steps.h"
@@ -6,8 +8,12 @@
 int test_run(struct cli *cli)
 {
     const char *to = option_text(&cli->options, "to", NULL);
-    json_t *body = json_pack("{s:s, s:b}", "protocol", option_text(&cli->options, "protocol", "smtp"), "send",
-                             to != NULL);
+    const char *protocol = option_text(&cli->options, "protocol", "smtp");
+    if (to && strcmp(protocol, "smtp") != 0) {
+        fprintf(stderr, "postern mailbox test: --to is for --protocol smtp: nothing is sent by %s\n", protocol);
+        return CLI_USAGE;
+    }
+    json_t *body = json_pack("{s:s, s:b}", "protocol", protocol, "send", to != NULL);
     if (to)
         json_object_set_new(body, "to", json_string(to));
     struct api *api = api_open(cli);

@@ -149,11 +149,6 @@ const struct finding table_upstream[] = {
           "The connection broke after the whole message was sent and before its answer; it may have been delivered.",
       .fix = FIX("Nothing to do; Postern sends it again under the same Message-ID, so that a copy can be told"),
       .who = FINDING_NOBODY },
-    { .id = "protocol.not-available",
-      .kind = FAULT_REJECT,
-      .cause = "This version of Postern tests SMTP only.",
-      .fix = FIX("postern mailbox test {mailbox} --protocol smtp"),
-      .who = FINDING_NOBODY },
 
     /* What a token says of itself. */
     { .id = "token.audience",

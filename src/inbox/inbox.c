@@ -62,6 +62,7 @@ static void init_lists(struct inbox *i)
     list_init(&i->boxes);
     list_init(&i->hands);
     list_init(&i->trials);
+    list_init(&i->probes);
     i->desks = map_new();
     i->tls = map_new();
     i->reported = map_new();
@@ -147,6 +148,7 @@ void inbox_free(struct inbox *i)
     i->is_stopped = true; /* nobody wants to hear it any more */
     forget_memory(i);
     trial_cancel(i, 0);
+    inbox_probe_cancel(i, 0);
     for (struct list *node; (node = i->hands.next) != &i->hands;)
         hand_drop(LIST_OF(node, struct hand, node));
     handoff_free(i->handoff);
@@ -525,6 +527,8 @@ void inbox_admin_ask(struct inbox *i, const struct admin_ask *ask)
         look(i, ask);
     else if (text_equal(ask->verb, "endpoint.test"))
         trial_start(i, ask);
+    else if (text_equal(ask->verb, "mailbox.test"))
+        inbox_probe_start(i, ask);
     else
         inbox_refuse(i, ask->tag, 404, "The inbox role has no such verb", ask->verb);
 }
@@ -532,11 +536,13 @@ void inbox_admin_ask(struct inbox *i, const struct admin_ask *ask)
 void inbox_admin_cancel(struct inbox *i, uint64_t tag)
 {
     trial_cancel(i, tag);
+    inbox_probe_cancel(i, tag);
 }
 
 void inbox_admin_down(struct inbox *i)
 {
     trial_cancel(i, 0);
+    inbox_probe_cancel(i, 0);
 }
 
 /* -- stopping -- */
@@ -574,6 +580,7 @@ void inbox_stop(struct inbox *i)
         return;
     i->is_stopping = true;
     trial_cancel(i, 0);
+    inbox_probe_cancel(i, 0);
     restart_watchers(i, NULL); /* which closes them, and nobody connects any more */
     LIST_EACH (node, &i->hands) {
         struct hand *h = LIST_OF(node, struct hand, node);

@@ -63,7 +63,7 @@ void inbox_signed(struct inbox *i, const struct sign_answer *s);
 void inbox_vault_up(struct inbox *i);                                     /* asks again what was not answered */
 void inbox_mailbox_state(struct inbox *i, const struct mailbox_state *m); /* it may be worth another try */
 
-/* "endpoint.test" (steps by progress()), "inbox.state", "inbox.look"; see doc/internal-api.md. */
+/* "endpoint.test", "mailbox.test" (steps by progress()), "inbox.state", "inbox.look"; see doc/internal-api.md. */
 void inbox_admin_ask(struct inbox *i, const struct admin_ask *ask);
 void inbox_admin_cancel(struct inbox *i, uint64_t tag);
 void inbox_admin_down(struct inbox *i);

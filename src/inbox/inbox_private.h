@@ -64,7 +64,7 @@ struct inbox {
 
     struct map *desks; /* by endpoint */
     struct list watchers, boxes;
-    struct list hands, trials;
+    struct list hands, trials, probes;
     size_t bodies;        /* open files */
     size_t item_memory;   /* octets */
     struct map *reported; /* fingerprints of bounces that were told of in this life */
@@ -401,6 +401,10 @@ void watcher_on_failed(void *ctx, const struct inlet_trouble *t);
 struct trial;
 void trial_start(struct inbox *i, const struct admin_ask *ask);
 void trial_cancel(struct inbox *i, uint64_t tag); /* 0: all */
+/* -- probe.c: "mailbox.test" -- */
+
+void inbox_probe_start(struct inbox *i, const struct admin_ask *ask);
+void inbox_probe_cancel(struct inbox *i, uint64_t tag); /* 0: all */
 void state_answer(struct inbox *i, const struct admin_ask *ask);
 json_t *state_finding(const struct inbox *i, const struct watcher *w); /* of its trouble; given, NULL: none is known */
 void inbox_refuse(struct inbox *i, uint64_t tag, unsigned status, const char *title, const char *detail);

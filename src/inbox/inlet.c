@@ -145,6 +145,13 @@ static void remember_last_line(struct inlet *l, struct bytes in)
     text_sanitize(line, l->said, sizeof l->said);
 }
 
+static void tell_greeting(struct inlet *l)
+{
+    if (!l->greeting_told)
+        inlet_step(l, "greeting", l->said);
+    l->greeting_told = true;
+}
+
 /* The engine stops behind the answer that signs in, for those who then take the connection over; here it goes on. */
 static size_t on_data(void *ctx, struct bytes in)
 {
@@ -155,6 +162,8 @@ static size_t on_data(void *ctx, struct bytes in)
         if (l->state == INLET_SIGNING_IN)
             remember_last_line(l, rest);
         size_t used = l->imap ? imap_client_feed(l->imap, rest) : pop3_client_feed(l->pop3, rest);
+        if (l->state == INLET_SIGNING_IN)
+            tell_greeting(l);
         if (used == 0)
             break;
         rest = bytes_slice(rest, used, rest.size);
@@ -216,13 +225,6 @@ void inlet_write(struct inlet *l, struct bytes out, bool is_secret)
         return;
     l->is_unread = true;
     loop_defer(l->inbox->loop, &l->turn);
-}
-
-static void tell_greeting(struct inlet *l)
-{
-    if (!l->greeting_told)
-        inlet_step(l, "greeting", l->said);
-    l->greeting_told = true;
 }
 
 void inlet_start_tls(struct inlet *l)
@@ -423,4 +425,9 @@ bool inlet_has_token(const struct inlet *l)
 int64_t inlet_token_ends_ms(const struct inlet *l)
 {
     return l->expires_ms;
+}
+
+const struct token_view *inlet_token_view(const struct inlet *l)
+{
+    return &l->view;
 }

@@ -7,6 +7,7 @@
 #define INBOX_INLET_H
 
 #include "doctor/finding.h"
+#include "doctor/token_view.h"
 #include "inbox/inbox.h"
 #include "object/object.h"
 #include "proto/imap/client.h"
@@ -45,6 +46,7 @@ void inlet_drop(struct inlet *l);  /* at once; takes NULL */
 const char *inlet_host(const struct inlet *l); /* "imap.example.org[192.0.2.1]:993" */
 bool inlet_has_token(const struct inlet *l);   /* signed in with a token, not a password */
 int64_t inlet_token_ends_ms(const struct inlet *l);
+const struct token_view *inlet_token_view(const struct inlet *l); /* of the token last given */
 
 /* For the door. */
 void inlet_token(struct inbox *i, const struct token_answer *t);

@@ -384,7 +384,7 @@ void probe_start(struct relay *r, const struct admin_ask *ask)
     if (!json_is_object(asked) || !object_address_is_valid(to)) {
         refuse(r, ask->tag, 400, "address and to must be mail addresses", "", address);
     } else if (strcmp(text_in(asked, "protocol", "smtp"), "smtp") != 0) {
-        refuse(r, ask->tag, 422, "only SMTP can be tested in this version", "protocol.not-available", address);
+        refuse(r, ask->tag, 400, "protocol must be smtp, imap or pop3", "", address);
     } else if (!m) {
         refuse(r, ask->tag, 404, "there is no such mailbox", "mailbox.unknown", address);
     } else {

@@ -5,8 +5,8 @@ import subprocess
 class Certificates:
     """A throw-away authority and certificates for 127.0.0.1 and localhost, made with OpenSSL's own command."""
 
-    def __init__(self, world):
-        self.dir = world.dir / "tls"
+    def __init__(self, world, name="tls"):
+        self.dir = world.dir / name
         self.dir.mkdir(exist_ok=True)
         self.ca = self.dir / "ca.pem"
         self._openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "30",

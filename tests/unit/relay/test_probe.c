@@ -171,8 +171,8 @@ static void what_cannot_be_tested_is_refused(void **state)
         const char *json;
         unsigned status;
     } cases[] = {
-        { "{\"address\":\"" BOX "\",\"protocol\":\"imap\"}", 422 },
-        { "{\"address\":\"" BOX "\",\"protocol\":\"pop3\"}", 422 },
+        { "{\"address\":\"" BOX "\",\"protocol\":\"imap\"}", 400 },
+        { "{\"address\":\"" BOX "\",\"protocol\":\"pop3\"}", 400 },
         { "{\"address\":\"nobody@contoso.example\"}", 404 },
         { "{}", 400 },
         { "", 400 },
