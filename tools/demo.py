@@ -360,7 +360,7 @@ def hand_over(stage, password):
             raise Failed("the web hook was called with something else")
         good(f"posted as JSON, {took:.1f} s after the program sent it; the signature is right")
         files = until(lambda: [*maildir.glob("new/*")], "a file in the Maildir")
-        if b"Subject: Order 4711\r\n" not in files[0].read_bytes():
+        if b"Subject: Order 4711\n" not in files[0].read_bytes():
             raise Failed("the Maildir has something else")
         good(f"and written to {files[0].relative_to(stage.dir)}")
         stage.show("endpoint", "list")
@@ -370,7 +370,7 @@ def hand_over(stage, password):
 
 
 def watching(stage, endpoint):
-    return stage.json("endpoint", "show", endpoint).get("watch_state", {}).get("state") == "watching"
+    return stage.json("endpoint", "show", endpoint).get("watch_state", {}).get("state") == "idle"
 
 
 def go_on(stage, password):
