@@ -327,13 +327,13 @@ mail {{
 
 
 class TokenEndpoint:
-    """Gives out the upstream's tokens: that of the client id, which is an address here."""
+    """Gives out the upstream's tokens: that of the client id, an address with "=" for "@"."""
 
     def __init__(self, certificates, key):
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 form = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
-                data = json.dumps({"token_type": "Bearer", "expires_in": 86400, "access_token": token(form["client_id"], key)}).encode()
+                data = json.dumps({"token_type": "Bearer", "expires_in": 86400, "access_token": token(form["client_id"].replace("=", "@"), key)}).encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
@@ -360,7 +360,7 @@ class PosternBridge(Gateway):
     name = "Postern"
     upstream_tls = True
 
-    LIMITS = "{ sessions: 40000, sessions-per-host: 40000 }"
+    LIMITS = "{ sessions: 40000, sessions-per-host: 40000 }\nbridge: { sessions-per-app: 40000, sessions-per-mailbox: 40000, imap-idle: 24h }"
     LISTENER = '  - {{ protocol: {protocol}, address: "127.0.0.1:{port}", tls: {tls}{files} }}'
 
     PROVIDER = """\
@@ -386,7 +386,7 @@ ca-file: {ca}
                                                  pop3=upstream.ports["pop3", True]))
         self.cli("provider", "add", provider)
         for number, user in enumerate([*PEOPLE, LARGE_OWNER]):
-            self.cli("registration", "add", f"r{number}", "--provider", "bench", "--tenant", "t", "--client-id", user, "--secret-file", "-",
+            self.cli("registration", "add", f"r{number}", "--provider", "bench", "--tenant", "t", "--client-id", user.replace("@", "="), "--secret-file", "-",
                      stdin="secret")
             self.cli("mailbox", "add", user, "--registration", f"r{number}", "--grant", "app")
             app = json.loads(self.cli("app", "add", f"app{number}", "--mailbox", user, "--json"))
