@@ -44,7 +44,7 @@ class HttpStub:
 class Identity:
     """A token endpoint and a token introspection endpoint (RFC 7662), the least that Dovecot and a provider file need.
 
-    A token is `user`'s, or that of the client id's address where the client id is one: so may one provider serve many mailboxes."""
+    A token is `user`'s, or that of the client id where it is an address with "=" for "@": so may one provider serve many."""
 
     def __init__(self, user, certificates):
         self.user = user
@@ -65,7 +65,8 @@ class Identity:
     def _answer(self, method, path, form):
         if path == "/token":
             client = form.get("client_id", "")
-            return 200, {"token_type": "Bearer", "expires_in": self.lifetime_s, "access_token": self.issue(client if "@" in client else None)}
+            token = self.issue(client.replace("=", "@") if "=" in client else None)
+            return 200, {"token_type": "Bearer", "expires_in": self.lifetime_s, "access_token": token}
         if path.startswith("/introspect"):
             token = form.get("token") or path.rsplit("?token=", 1)[-1]
             if token in self.live:

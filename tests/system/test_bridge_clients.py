@@ -1,0 +1,266 @@
+"""Programs that people read mail with: what each fetches through the gateway is what it fetches directly."""
+import hashlib
+import os
+import pty
+import re
+import select
+import subprocess
+import types
+
+import pytest
+
+import bodies
+import harness
+import peers
+from harness import until
+from mail_in import KINDS, MAILBOX, Room
+
+COUNT = 60
+PROTOCOLS = ("imap", "pop3")
+
+
+@pytest.fixture(scope="module")
+def house():
+    world = harness.World()
+    certificates = peers.Certificates(world)
+    identity, sink = peers.Identity(MAILBOX, certificates), peers.Sink()
+    try:
+        dovecot = peers.Dovecot(world, certificates, identity, sink.port, password="secret")
+        dovecot.deliver(MAILBOX, [b for b in bodies.corpus(COUNT + 1, 3) if b])
+        room = Room.of(world, certificates, identity, dovecot)
+        yield types.SimpleNamespace(world=world, dovecot=dovecot, room=room, sink=sink, certificates=certificates, kept={})
+    finally:
+        identity.close()
+        sink.close()
+        world.close()
+
+
+class Account:
+    """Where a client is pointed at, and a home of its own. The user name is the same everywhere: some clients write it into mail."""
+
+    def __init__(self, house, protocol, kind):
+        self.protocol, self.kind, self.ca = protocol, kind, house.certificates.ca
+        if kind == "direct":
+            self.kind, self.port = "implicit", house.dovecot.ports[protocol + "s"]
+            self.user, self.password = MAILBOX, "secret"
+        else:
+            self.port, self.user, self.password = house.room.port(protocol, kind), MAILBOX, house.room.password
+        self.home = house.world.dir / f"home-{len(os.listdir(house.world.dir))}"
+        self.home.mkdir()
+
+    def file(self, name, text):
+        path = self.home / name
+        path.write_text(text)
+        path.chmod(0o600)
+        return path
+
+    def maildir(self, name):
+        for part in ("cur", "new", "tmp"):
+            (self.home / name / part).mkdir(parents=True)
+        return self.home / name
+
+    def run(self, *argv, ok=(0,), **options):
+        done = subprocess.run([str(a) for a in argv], capture_output=True, timeout=90, stdin=subprocess.DEVNULL, cwd=self.home,
+                              env={"PATH": "/usr/bin:/bin", "HOME": str(self.home), "LC_ALL": "C.UTF-8"}, **options)
+        assert done.returncode in ok, (done.stdout + done.stderr).decode(errors="replace")[-3000:]
+        return done
+
+
+def files(folder):
+    """What lies in a Maildir, or in a plain folder, without the names."""
+    return sorted(hashlib.sha256(re.sub(rb"(?m)^X-TUID: [^\n]*\n", b"", p.read_bytes())).hexdigest()
+                  for p in folder.rglob("*") if p.is_file() and p.parent.name in ("cur", "new", "out"))
+
+
+def curl(a, house):
+    out = a.home / "out"
+    out.mkdir()
+    path = "INBOX;UID=[1-60]" if a.protocol == "imap" else "[1-60]"
+    scheme = a.protocol + ("s" if a.kind == "implicit" else "")
+    a.run("curl", "-sS", "--cacert", a.ca, *(["--ssl-reqd"] if a.kind == "starttls" else []), "-u", f"{a.user}:{a.password}", "-o",
+          "out/#1", f"{scheme}://localhost:{a.port}/{path}")
+    return files(out)
+
+
+def mbsync(a, house):
+    a.maildir("mail/INBOX")
+    rc = a.file("mbsyncrc", f"""\
+IMAPAccount there
+Host localhost
+Port {a.port}
+User {a.user}
+Pass {a.password}
+AuthMechs {"LOGIN" if a.kind == "none" else "PLAIN"}
+SSLType {dict(none="None", starttls="STARTTLS", implicit="IMAPS")[a.kind]}
+CertificateFile {a.ca}
+IMAPStore far
+Account there
+MaildirStore near
+Path {a.home}/mail/
+Inbox {a.home}/mail/INBOX
+Channel all
+Far :far:
+Near :near:
+Patterns INBOX
+Sync Pull
+SyncState *
+""")
+    a.run("mbsync", "-q", "-c", rc, "-a", ok=(0, 1))
+    return files(a.home / "mail/INBOX")
+
+
+def fetchmail(a, house):
+    (a.home / "out").mkdir()
+    keeper = a.file("keep.sh", f'#!/bin/sh\nexec cat >"$(mktemp {a.home}/out/XXXXXXXX)"\n')
+    keeper.chmod(0o700)
+    how = {"none": "sslproto ''", "starttls": f"sslproto 'tls1.2+' sslcertck sslcertfile '{a.ca}'",
+           "implicit": f"ssl sslcertck sslcertfile '{a.ca}'"}[a.kind]
+    rc = a.file("fetchmailrc", f"""\
+set invisible
+set no bouncemail
+poll localhost service {a.port} protocol {a.protocol} timeout 60
+  user '{a.user}' password '{a.password}' keep fetchall no rewrite no mimedecode {how}
+  mda '{keeper}'
+""")
+    a.run("fetchmail", "-f", rc, "--pidfile", a.home / "pid", "-i", a.home / "ids", ok=(0, 1))
+    return files(a.home / "out")
+
+
+def getmail(a, house):
+    a.maildir("mail")
+    kind = {"imap": "IMAP", "pop3": "POP3"}[a.protocol] + ("SSL" if a.kind == "implicit" else "")
+    more = f"ca_certs = {a.ca}\n" if a.kind == "implicit" else ""
+    a.file("getmailrc", f"""\
+[retriever]
+type = Simple{kind}Retriever
+server = localhost
+port = {a.port}
+username = {a.user}
+password = {a.password}
+{more}
+[destination]
+type = Maildir
+path = {a.home}/mail/
+[options]
+read_all = true
+delete = false
+received = false
+delivered_to = false
+verbose = 0
+""")
+    a.run("getmail", "--getmaildir", a.home, ok=(0, 1))
+    return files(a.home / "mail")
+
+
+def neomutt(a, house):
+    """It wants a terminal: it gets one, and what a person would type."""
+    a.maildir("saved")
+    url = f"{a.protocol}{'s' if a.kind == 'implicit' else ''}://{a.user.replace('@', '%40')}@localhost:{a.port}/"
+    account = "imap" if a.protocol == "imap" else "pop"
+    rc = a.file("muttrc", f"""\
+set {account}_pass="{a.password}"
+set {account}_authenticators="plain:login"
+set ssl_force_tls={"no" if a.kind == "none" else "yes"}
+set ssl_starttls={"yes" if a.kind == "starttls" else "no"}
+set certificate_file="{a.ca}"
+set confirmappend=no confirmcreate=no quit=yes delete=no mark_old=no wait_key=no sleep_time=0 beep=no
+set mbox_type=Maildir copy=no record="" header_cache="" message_cachedir="" net_inc=0 read_inc=0 write_inc=0 pop_delete=no pop_checkinterval=600
+push "<tag-pattern>~A<enter><tag-prefix><copy-message>{a.home}/saved<enter><exit>"
+""")
+    on_terminal(["neomutt", "-n", "-F", str(rc), "-f", url], a)
+    return files(a.home / "saved")
+
+
+def on_terminal(argv, a, seconds=60):
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(a.home)
+        os.execvpe(argv[0], argv, {"PATH": "/usr/bin:/bin", "HOME": str(a.home), "TERM": "xterm", "LC_ALL": "C.UTF-8",
+                                   "SSL_CERT_FILE": str(a.ca)})
+    shown = b""
+    try:
+        def has_ended():
+            nonlocal shown
+            try:
+                while select.select([terminal], [], [], 0)[0]:
+                    shown += os.read(terminal, 65536)
+            except OSError:
+                return True
+            return os.waitpid(pid, os.WNOHANG)[0] == pid
+        until(has_ended, f"{argv[0]}'s end; it shows {shown[-800:]}", seconds)
+    except AssertionError:
+        os.kill(pid, 9)
+        raise AssertionError(f"{argv[0]} hangs; it shows {shown[-1500:]}") from None
+    finally:
+        os.close(terminal)
+
+
+CLIENTS = [(f, p) for f in (curl, fetchmail, getmail, neomutt) for p in PROTOCOLS] + [(mbsync, "imap")]
+CANT = {("getmail", "starttls"): "knows no STARTTLS for POP3, and for IMAP none that takes an authority"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("client, protocol", CLIENTS, ids=[f"{c.__name__}-{p}" for c, p in CLIENTS])
+def test_fetches_what_it_fetches_directly(house, client, protocol, kind):
+    if (client.__name__, kind) in CANT:
+        pytest.skip(CANT[client.__name__, kind])
+    if (client, protocol) not in house.kept:
+        house.kept[client, protocol] = client(Account(house, protocol, "direct"), house)
+    direct = house.kept[client, protocol]
+    assert len(direct) >= COUNT - 5, f"{client.__name__} itself fetched {len(direct)} directly"
+    assert client(Account(house, protocol, kind), house) == direct
+
+
+def test_mbsync_writes_and_deletes(house):
+    a = Account(house, "imap", "none")
+    house.dovecot.deliver(MAILBOX, [harness.letter(f"sync {n}") for n in range(3)], "Synced")
+    rc = a.file("mbsyncrc", f"""\
+IMAPAccount there
+Host localhost
+Port {a.port}
+User {a.user}
+Pass {a.password}
+AuthMechs LOGIN
+SSLType None
+IMAPStore far
+Account there
+MaildirStore near
+Path {a.home}/mail/
+Inbox {a.home}/mail/INBOX
+Channel all
+Far :far:
+Near :near:
+Patterns Synced
+Create Both
+Expunge Both
+SyncState *
+""")
+    (a.home / "mail").mkdir()
+    a.run("mbsync", "-c", rc, "-a")
+    near = a.home / "mail/Synced"
+    assert len(files(near)) == 3
+    (near / "new/1790000000.1_1.local").write_bytes(harness.letter("from here").replace(b"\r\n", b"\n"))
+    gone = next(p for p in near.glob("*/*") if b"sync 1" in p.read_bytes())
+    gone.rename(near / "cur" / (gone.name.split(":")[0] + ":2,ST"))
+    a.run("mbsync", "-c", rc, "-a")
+    subjects = sorted(re.search(rb"Subject: ([^\r\n]*)", m)[1] for m in house.dovecot.stored(MAILBOX, "Synced"))
+    assert subjects == [b"from here", b"sync 0", b"sync 2"]
+
+
+def test_curl_sends_through(house):
+    a = Account(house, "imap", "none")
+    message = a.file("m.eml", harness.letter("through by curl").decode())
+    before = len(house.sink.messages)
+    for kind in KINDS:
+        port = house.room.port("smtp", kind)
+        scheme = "smtps" if kind == "implicit" else "smtp"
+        a.run("curl", "-sS", f"{scheme}://localhost:{port}/client.test", "--cacert", a.ca, *(["--ssl-reqd"] if kind == "starttls" else []),
+              "--mail-from", MAILBOX, "--mail-rcpt", "a@b.example", "-u", f"{a.user}:{a.password}", "-T", message)
+    sent = [m.content for m in house.sink.messages[before:]]
+    assert [harness.without_received(m) for m in sent] == [harness.letter("through by curl")] * 3
+
+
+def test_curl_hears_why_it_is_refused(house):
+    a = Account(house, "imap", "none")
+    done = a.run("curl", "-sSv", f"imap://localhost:{a.port}/INBOX", "-u", f"{a.user}:wrong", ok=(67,))
+    assert b"NO [AUTHENTICATIONFAILED] " in done.stderr
