@@ -94,7 +94,7 @@ void imap_client_hear_search_front(struct imap_client *c)
 /* "4" or "4:9" */
 static bool take_range(struct imap_client *c, struct portion *p, struct bytes range)
 {
-    const uint8_t *colon = memchr(range.data, ':', range.size);
+    const uint8_t *colon = range.size ? memchr(range.data, ':', range.size) : NULL;
     size_t at = colon ? (size_t)(colon - range.data) : range.size;
     uint64_t from, to;
     if (!imap_number(bytes_slice(range, 0, at), &from))

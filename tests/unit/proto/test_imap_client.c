@@ -390,6 +390,8 @@ static const struct dialogue search[] = {
       "ready;ready;" },
     { PLAIN, NO_AUTH, "F", IN "* ESEARCH UID ALL 5:4294967295\n", "A1 UID SEARCH UID 5:* UNDELETED\n",
       "ready;failed search imap.breach retry;" },
+    { PLAIN, NO_AUTH, "F", IN "* ESEARCH UID ALL ,9\n", "A1 UID SEARCH UID 5:* UNDELETED\n",
+      "ready;failed search imap.breach retry;" },
     { PLAIN, NO_AUTH, "F", IN "* SEARCH 5 x\n", "A1 UID SEARCH UID 5:* UNDELETED\n",
       "ready;failed search imap.breach retry;" },
     { PLAIN, NO_AUTH, "F", IN "A1 NO [UNAVAILABLE] later\n", "A1 UID SEARCH UID 5:* UNDELETED\n",
