@@ -1,4 +1,4 @@
-/* postern app - programs and devices that may hand in mail, each with a password of its own. */
+/* postern app - programs and devices that may send and read mail, each with a password of its own. */
 #include <string.h>
 
 #include "base/text.h"

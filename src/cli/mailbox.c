@@ -1,4 +1,4 @@
-/* postern mailbox - addresses that mail leaves by, and how to sign in for each. */
+/* postern mailbox - mailboxes, and how to sign in for each. */
 #include <string.h>
 
 #include "base/text.h"
