@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -143,10 +144,11 @@ static int write_all(struct fetch *f)
 static int open_directory(struct fetch *f, const char *path)
 {
     struct fault why = { 0 };
-    f->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool is_made = mkdir(path, 0700) == 0 || errno == EEXIST;
+    f->directory = is_made ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (f->directory >= 0)
         return CLI_DONE;
-    fault_errno(&why, FAULT_REJECT, errno, "--output %s can't be opened as a directory", path);
+    fault_errno(&why, FAULT_REJECT, errno, "--output %s can't be %s as a directory", path, is_made ? "opened" : "made");
     return show_fault(f->cli, &why);
 }
 
@@ -182,7 +184,8 @@ static int run(struct cli *cli)
 static const struct option_row options[] = {
     { "folder", 0, OPTION_TEXT, "FOLDER", "Only what arrived in this folder.", SHAPE_NONE, NULL },
     { "since", 0, OPTION_TEXT, "TIME", "Only what arrived since, as in 2026-11-21T09:15:00Z.", SHAPE_NONE, NULL },
-    { "output", 'o', OPTION_TEXT, "DIR", "Write each message to DIR/ID.eml that is not there yet.", SHAPE_NONE, NULL },
+    { "output", 'o', OPTION_TEXT, "DIR", "Write each message to DIR/ID.eml that is not there yet; DIR is made.",
+      SHAPE_NONE, NULL },
     OPTION_END,
 };
 

@@ -24,7 +24,8 @@ struct finding {
         pause_s; /* how long the mailbox should rest; 0: the ordinary back-off. With FAULT_HOLD: the block lapses by
                                 * itself, so try one message again after that long */
     const char *cause;      /* one line */
-    const char *const *fix; /* steps, NULL-ended; {mailbox} {tenant} {client-id} {object-id} {host} {app} {sender} are
+    const char *const *fix; /* steps, NULL-ended; {mailbox} {tenant} {client-id} {object-id} {host} {app} {sender}
+                                * {endpoint} are
                                 * filled in by finding_json() */
     enum finding_who who;
     enum finding_certainty certainty;
@@ -50,7 +51,7 @@ void finding_strip(const char *text, char *out, size_t size);
 uint32_t finding_backoff_s(const char *text);
 
 struct finding_facts { /* any may be NULL */
-    const char *mailbox, *tenant, *client_id, *object_id, *host, *app, *sender;
+    const char *mailbox, *tenant, *client_id, *object_id, *host, *app, *sender, *endpoint;
 };
 /* {"id","seen","cause","fix":[..],"who","certainty"}; given. */
 json_t *finding_json(const struct finding *f, const char *seen, const struct finding_facts *facts);

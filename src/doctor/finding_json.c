@@ -56,9 +56,9 @@ static const char *fact_of(const struct finding_facts *facts, const char *name, 
     const struct {
         const char *name, *value;
     } known[] = {
-        { "mailbox", facts->mailbox },     { "tenant", facts->tenant }, { "client-id", facts->client_id },
-        { "object-id", facts->object_id }, { "host", facts->host },     { "app", facts->app },
-        { "sender", facts->sender },
+        { "mailbox", facts->mailbox },     { "tenant", facts->tenant },     { "client-id", facts->client_id },
+        { "object-id", facts->object_id }, { "host", facts->host },         { "app", facts->app },
+        { "sender", facts->sender },       { "endpoint", facts->endpoint },
     };
 
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)

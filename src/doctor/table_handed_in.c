@@ -82,10 +82,11 @@ const struct finding table_handed_in[] = {
     { .id = "bridge.mailbox-sessions",
       .kind = FAULT_RETRY,
       .cause = "{mailbox} has as many live sessions open as it may have.",
-      .fix = FIX("Close some, or let the programs use fewer connections",
-                 "IMAP and POP3: raise bridge.sessions-per-mailbox in postern.yaml, then: postern reload; Exchange Online "
-                 "does not say how many it takes, more than 8 is a risk",
-                 "SMTP: the provider's limit stands in: postern mailbox show {mailbox}"),
+      .fix = FIX(
+          "Close some, or let the programs use fewer connections",
+          "IMAP and POP3: raise bridge.sessions-per-mailbox in postern.yaml, then: postern reload; Exchange Online "
+          "does not say how many it takes, more than 8 is a risk",
+          "SMTP: the provider's limit stands in: postern mailbox show {mailbox}"),
       .who = FINDING_APP_OWNER },
     { .id = "bridge.force-sender",
       .kind = FAULT_REJECT,

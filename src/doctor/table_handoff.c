@@ -2,8 +2,8 @@
  * receiving program mends most of it; the mail waits meanwhile. */
 #include "doctor/doctor_private.h"
 
-#define STEP_LOOK "See the endpoint's settings: postern endpoint show NAME"
-#define STEP_TRY "Try it: postern endpoint test NAME"
+#define STEP_LOOK "See the endpoint's settings: postern endpoint show {endpoint}"
+#define STEP_TRY "Try it: postern endpoint test {endpoint}"
 #define STEP_WAITS "The mail waits and is tried again; what was parked: postern endpoint retry ID"
 
 const struct finding table_handoff[] = {
@@ -18,8 +18,8 @@ const struct finding table_handoff[] = {
     { .id = "webhook.dns",
       .kind = FAULT_RETRY,
       .cause = "The name in the webhook's URL could not be looked up.",
-      .fix = FIX("Look from this machine: getent hosts HOST", "Check the URL's spelling: postern endpoint show NAME",
-                 STEP_TRY),
+      .fix = FIX("Look from this machine: getent hosts HOST",
+                 "Check the URL's spelling: postern endpoint show {endpoint}", STEP_TRY),
       .who = FINDING_APP_OWNER,
       .certainty = FINDING_LIKELY },
     { .id = "webhook.tls",
@@ -27,7 +27,7 @@ const struct finding table_handoff[] = {
       .cause = "The webhook's server showed a certificate that can't be trusted, or speaks no TLS that is good enough; "
                "nothing was sent.",
       .fix = FIX("Look at it: openssl s_client -connect HOST:443 -servername HOST",
-                 "A certificate of your own authority: postern endpoint set NAME --ca-file FILE", STEP_TRY),
+                 "A certificate of your own authority: postern endpoint set {endpoint} --ca-file FILE", STEP_TRY),
       .who = FINDING_APP_OWNER },
     { .id = "webhook.url",
       .kind = FAULT_CONFIG,
@@ -38,22 +38,23 @@ const struct finding table_handoff[] = {
       .kind = FAULT_RETRY,
       .cause = "The webhook answers with a redirection, which is never followed: mail goes to the address that was "
                "set, and nowhere else.",
-      .fix = FIX("Set the address that it points to, if that is the right one: postern endpoint set NAME --webhook URL",
-                 "A redirection to a sign-in page means that the address is not open to programs", STEP_TRY),
+      .fix = FIX(
+          "Set the address that it points to, if that is the right one: postern endpoint set {endpoint} --webhook URL",
+          "A redirection to a sign-in page means that the address is not open to programs", STEP_TRY),
       .who = FINDING_APP_OWNER },
     { .id = "webhook.denied",
       .kind = FAULT_RETRY,
       .cause = "The webhook does not let Postern in: it could not check the signature, or asks for a sign-in.",
-      .fix = FIX(
-          "Compare the endpoint's key with the one that the receiver has; a new one: postern endpoint rotate NAME",
-          "Let the address be reached without a sign-in; the signature proves who calls (postern-webhook(5))",
-          "Check the receiver's clock: it may refuse old signatures", STEP_TRY),
+      .fix = FIX("Compare the endpoint's key with the one that the receiver has; a new one: postern endpoint rotate "
+                 "{endpoint}",
+                 "Let the address be reached without a sign-in; the signature proves who calls (postern-webhook(5))",
+                 "Check the receiver's clock: it may refuse old signatures", STEP_TRY),
       .who = FINDING_APP_OWNER,
       .certainty = FINDING_LIKELY },
     { .id = "webhook.missing",
       .kind = FAULT_RETRY,
       .cause = "There is nothing at the webhook's address, or it takes no POST.",
-      .fix = FIX("Check the URL's path: postern endpoint show NAME",
+      .fix = FIX("Check the URL's path: postern endpoint show {endpoint}",
                  "Check that the receiving program is installed and running", STEP_TRY),
       .who = FINDING_APP_OWNER,
       .certainty = FINDING_LIKELY },
@@ -61,12 +62,12 @@ const struct finding table_handoff[] = {
       .kind = FAULT_RETRY,
       .cause = "The message is larger than what the webhook's server takes.",
       .fix = FIX("Raise the receiver's limit (nginx: client_max_body_size)",
-                 "Or hand attachments over by reference: postern endpoint set NAME --inline 1"),
+                 "Or hand attachments over by reference: postern endpoint set {endpoint} --inline 1"),
       .who = FINDING_APP_OWNER },
     { .id = "webhook.gone",
       .kind = FAULT_REJECT,
       .cause = "The webhook says that it is gone for good (410); the mail is parked.",
-      .fix = FIX("Set its new address, or remove the endpoint: postern endpoint set NAME --webhook URL",
+      .fix = FIX("Set its new address, or remove the endpoint: postern endpoint set {endpoint} --webhook URL",
                  "Then hand over what was parked: postern endpoint retry ID"),
       .who = FINDING_APP_OWNER },
     { .id = "webhook.busy",
@@ -87,7 +88,7 @@ const struct finding table_handoff[] = {
     { .id = "webhook.key",
       .kind = FAULT_RETRY,
       .cause = "The webhook's call could not be signed, so it was not made.",
-      .fix = FIX("Make a key: postern endpoint rotate NAME, and give it to the receiver",
+      .fix = FIX("Make a key: postern endpoint rotate {endpoint}, and give it to the receiver",
                  "Look at the vault: postern status"),
       .who = FINDING_POSTERN_ADMIN },
 
@@ -101,10 +102,10 @@ const struct finding table_handoff[] = {
     { .id = "command.failed",
       .kind = FAULT_RETRY,
       .cause = "The endpoint's command failed.",
-      .fix = FIX(
-          "Read its words above, and its own log",
-          "It runs as Postern's user, at /, with little in its environment: env -i PATH=/usr/bin:/bin PATH <message",
-          STEP_TRY),
+      .fix = FIX("Read its words above, and its own log",
+                 "Try it by hand as it is run: by Postern's user, in the directory /, with next to nothing in its "
+                 "environment (env -i)",
+                 STEP_TRY),
       .who = FINDING_APP_OWNER },
     { .id = "command.refused",
       .kind = FAULT_REJECT,
@@ -115,13 +116,13 @@ const struct finding table_handoff[] = {
       .kind = FAULT_RETRY,
       .cause = "The endpoint's command did not end in time.",
       .fix = FIX(
-          "Give it more: postern endpoint set NAME --timeout SECONDS",
+          "Give it more: postern endpoint set {endpoint} --timeout SECONDS",
           "Or let it hand long work to another process that it does not start itself: what it starts ends with it"),
       .who = FINDING_APP_OWNER },
     { .id = "command.killed",
       .kind = FAULT_RETRY,
       .cause = "The endpoint's command was ended by a signal.",
-      .fix = FIX("Signal 9 or 11 may mean too little memory: postern endpoint set NAME --memory MB",
+      .fix = FIX("Signal 9 or 11 may mean too little memory: postern endpoint set {endpoint} --memory MB",
                  "Look at dmesg for its last words", STEP_TRY),
       .who = FINDING_APP_OWNER,
       .certainty = FINDING_LIKELY },
@@ -142,7 +143,7 @@ const struct finding table_handoff[] = {
     { .id = "maildir.missing",
       .kind = FAULT_RETRY,
       .cause = "The folder that the Maildir lies in is not there.",
-      .fix = FIX("Make it, or set the right path: postern endpoint set NAME --maildir PATH", STEP_TRY),
+      .fix = FIX("Make it, or set the right path: postern endpoint set {endpoint} --maildir PATH", STEP_TRY),
       .who = FINDING_POSTERN_ADMIN },
     { .id = "maildir.failed",
       .kind = FAULT_RETRY,
@@ -155,7 +156,7 @@ const struct finding table_handoff[] = {
       .kind = FAULT_RETRY,
       .cause = "The LMTP or SMTP server could not be reached, or the connection broke off.",
       .fix = FIX(
-          "Check that it runs, and its address: postern endpoint show NAME",
+          "Check that it runs, and its address: postern endpoint show {endpoint}",
           "A socket's path must be open to Postern's user (Dovecot: unix_listener lmtp, mode 0660, group postern)",
           STEP_TRY),
       .who = FINDING_POSTERN_ADMIN,
@@ -163,13 +164,14 @@ const struct finding table_handoff[] = {
     { .id = "lmtp.tls",
       .kind = FAULT_RETRY,
       .cause = "The LMTP or SMTP server offers no TLS, or shows a certificate that can't be trusted; nothing was sent.",
-      .fix = FIX("A certificate of your own authority: postern endpoint set NAME --ca-file FILE",
-                 "On a network that you trust: postern endpoint set NAME --tls none", STEP_TRY),
+      .fix = FIX("A certificate of your own authority: postern endpoint set {endpoint} --ca-file FILE",
+                 "On a network that you trust: postern endpoint set {endpoint} --tls none", STEP_TRY),
       .who = FINDING_POSTERN_ADMIN },
     { .id = "lmtp.protocol",
       .kind = FAULT_RETRY,
       .cause = "What answers at the address does not speak the protocol that was set.",
-      .fix = FIX("Port 24 or a socket is LMTP, port 25 SMTP: postern endpoint set NAME --smtp HOST:PORT", STEP_TRY),
+      .fix = FIX("Port 24 or a socket is LMTP, port 25 SMTP: postern endpoint set {endpoint} --smtp HOST:PORT",
+                 STEP_TRY),
       .who = FINDING_POSTERN_ADMIN,
       .certainty = FINDING_LIKELY },
     { .id = "lmtp.busy",
@@ -181,7 +183,7 @@ const struct finding table_handoff[] = {
     { .id = "lmtp.refused",
       .kind = FAULT_REJECT,
       .cause = "The server refuses the message for good; the mail is parked.",
-      .fix = FIX("Read its words above: often the recipient is not known there: postern endpoint set NAME "
+      .fix = FIX("Read its words above: often the recipient is not known there: postern endpoint set {endpoint} "
                  "--recipient ADDRESS",
                  "Then hand it over again: postern endpoint retry ID"),
       .who = FINDING_APP_OWNER },

@@ -152,7 +152,7 @@ const struct finding table_local[] = {
     { .id = "endpoint.no-key",
       .kind = FAULT_HOLD,
       .cause = "The webhook has no key to sign with, so nothing is sent to it.",
-      .fix = FIX("Make one, and give it to whoever checks the signatures: postern endpoint rotate NAME"),
+      .fix = FIX("Make one, and give it to whoever checks the signatures: postern endpoint rotate {endpoint}"),
       .who = FINDING_POSTERN_ADMIN },
 
     /* The disk. */
@@ -225,8 +225,9 @@ const struct finding table_local[] = {
     { .id = "inbox.moved-on",
       .kind = FAULT_HOLD,
       .cause = "The endpoint was set to another mailbox or folder while this message still waited in the old one.",
-      .fix = FIX("To have it handed over, set the endpoint back for a while: postern endpoint set NAME --folder OLD",
-                 "Or take it from the mailbox yourself"),
+      .fix = FIX(
+          "To have it handed over, set the endpoint back for a while: postern endpoint set {endpoint} --folder OLD",
+          "Or take it from the mailbox yourself"),
       .who = FINDING_POSTERN_ADMIN },
     { .id = "inbox.not-put-away",
       .kind = FAULT_RETRY,

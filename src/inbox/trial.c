@@ -57,7 +57,7 @@ static void tell(struct trial *t, const char *step, bool ok, const char *seen)
 static void add_finding(struct trial *t, const char *id, const char *seen)
 {
     const struct finding *f = finding_by_id(id);
-    const struct finding_facts facts = { .mailbox = t->mailbox };
+    const struct finding_facts facts = { .mailbox = t->mailbox, .endpoint = t->endpoint };
     struct fault why;
 
     fault_set(&why, FAULT_RETRY, id, "%s", seen);

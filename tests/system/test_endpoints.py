@@ -259,7 +259,8 @@ def test_kept_mail_is_listed_and_fetched_whole_and_once(remembered):
     assert {m["file"]: m["is_new"] for m in again} == {f"{g.small}.eml": False, f"{g.large}.eml": True}
     assert (out / f"{g.small}.eml").read_bytes() == b"read already"
     assert sorted(p.name for p in out.iterdir()) == sorted([f"{g.small}.eml", f"{g.large}.eml"])
-    assert "can't be opened" in refused(g, "fetch", BOX, "--output", out / "no")
+    assert "1 new" not in g.cli("fetch", BOX, "--output", out / "more").stderr and len([*(out / "more").glob("*.eml")]) == 2
+    assert "can't be made" in refused(g, "fetch", BOX, "--output", out / "no" / "where")
 
 
 def test_a_mailbox_whose_mail_is_not_kept_says_how_to_keep_it(gateway):
