@@ -19,12 +19,15 @@ void front_auth_forget(struct front *f)
     f->login.user = NULL;
 }
 
+/* `size` may be more than there is room for where it is over the limit, so that is looked at first. */
 static bool is_user(struct bytes user)
 {
+    if (user.size == 0 || user.size > FRONT_USER_LIMIT)
+        return false;
     for (size_t i = 0; i < user.size; i++)
         if (user.data[i] < ' ' || user.data[i] == 0x7f)
             return false;
-    return user.size > 0 && user.size <= FRONT_USER_LIMIT && text_is_utf8(user);
+    return text_is_utf8(user);
 }
 
 /* Both are copied first: an answer from within the callback may end the session, and with it the line that they stand in. */

@@ -379,7 +379,7 @@ static void test_many_literals_are_too_long_together(void **state)
     buf_fini(&b);
 }
 
-/* The longest user name and password are asked for; with one octet more they are wrong, and nobody is asked. */
+/* The longest user name and password are asked for; with one octet more, or thousands, they are wrong, and nobody is asked. */
 static void test_name_and_password_limits(void **state)
 {
     static const char *const shapes[][4] = {
@@ -387,7 +387,7 @@ static void test_name_and_password_limits(void **state)
         { "a LOGIN \"", "\" x\n", "b LOGIN joe \"", "\"\n" },
     };
     for (size_t i = 0; i < COUNT(shapes); i++) {
-        for (size_t over = 0; over < 2; over++) {
+        for (size_t over = 0; over < 12000; over = over * 100 + 1) {
             struct front_stage t;
             struct buf user, password;
             front_stage_init(&t);
