@@ -204,8 +204,10 @@ static void take_held(struct watch *w, struct input *i)
     }
 }
 
+/* Lines that were gathered go first, then the one that is held. */
 static void pass_all(struct watch *w, struct bytes in)
 {
+    too_long(w);
     watch_emit(w, buf_bytes(&w->held));
     buf_release(&w->held);
     watch_emit(w, in);

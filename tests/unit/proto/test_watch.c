@@ -258,6 +258,8 @@ static const struct session smtp[] = {
     { FRONT_SMTP, "", ">EHLO c\n<250-x\n<250-STARTTLS\n<500 what\n<250-STARTTLS\n<250 z\n=y\n", NULL, "" },
     { FRONT_SMTP, "", ">EHLO c\n<hello\n<\n=y\n", NULL, "" },
     { FRONT_SMTP, "", ">DATA\n>too early\n>.\n<354 go\n<250 ok\n=n\n", NULL, "" },
+    { FRONT_SMTP, "", ">EHLO c\n<250-x\n<250-SIZE 7\n<250-8BIT~\n>DATA\n>too early\n>.\n<MIME\n<250 y\n<503 no\n=n\n",
+      NULL, "" },
     { FRONT_SMTP, "", ">BDAT x\n<501 no\n=n\n", NULL, "" },
 };
 
