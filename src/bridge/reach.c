@@ -195,6 +195,8 @@ void far_ready(struct bridge *b, const char *capabilities)
              LOG_TEXT("tls", conn_tls_text(b->far)), LOG_NUMBER("ms", bridge_now(b) - e->dialled_ms));
     pass_begin(b);
     front_accept(e->front, capabilities);
+    if (b->state != BRIDGE_OPEN)
+        return; /* the client reads nothing: that was one answer too many */
     bridge_drop_entry(b);
     conn_set_idle(b->far, 0);
     conn_resume(b->far);

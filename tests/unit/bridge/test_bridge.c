@@ -530,6 +530,36 @@ static void a_client_that_is_gone_takes_its_session_with_it(void **state)
     }
 }
 
+static void ask_without_reading(int fd, unsigned times, unsigned ended)
+{
+    world_say(&w, fd, "EHLO c\r\n");
+    for (unsigned i = 0; i < times && w.ended == ended; i++) {
+        world_say(&w, fd, "NOOP\r\n");
+        world_turns(&w, 2);
+    }
+}
+
+/* The answer to its sign-in is one too many. */
+static void a_client_that_reads_no_answer_is_cut_at_any_of_them(void **state)
+{
+    unsigned times = 1;
+    world_open(&w, FRONT_SMTP);
+    w.terms.buffer = 0;
+    int fd = world_client(&w);
+    for (world_say(&w, fd, "EHLO c\r\n"); w.ended == 0 && times < 100000; times++) {
+        world_say(&w, fd, "NOOP\r\n");
+        world_turns(&w, 2);
+    }
+    close(fd);
+    assert_int_equal(w.ended, 1);
+    fd = world_client(&w);
+    ask_without_reading(fd, times - 2, 1);
+    assert_int_equal(w.ended, 1);
+    world_say(&w, fd, "AUTH PLAIN AHdlYgBzZWNyZXQ=\r\n");
+    WORLD_UNTIL(&w, w.ended == 2);
+    finish(fd);
+}
+
 static void silence_has_an_end(void **state)
 {
     static const char *const words[] = { "* BYE ", "-ERR ", "421 4." };
@@ -604,6 +634,7 @@ int main(void)
         cmocka_unit_test(nothing_is_put_into_the_middle_of_an_answer),
         cmocka_unit_test(half_an_end_is_passed_on),
         cmocka_unit_test(a_client_that_is_gone_takes_its_session_with_it),
+        cmocka_unit_test(a_client_that_reads_no_answer_is_cut_at_any_of_them),
         cmocka_unit_test(silence_has_an_end),
         cmocka_unit_test(a_stop_says_goodbye),
     };
