@@ -78,6 +78,7 @@ struct entry {
     const struct finding *refused_for; /* the first refusal, and the server's words */
     char refused_words[TEXT_SIZE];
     bool is_token, is_redialled, has_connected;
+    bool has_said_bye;             /* the server, behind its refusal: its engine is of no more use */
     bool has_greeted, is_exchange; /* by its first words */
     int64_t dialled_ms;
 };

@@ -75,6 +75,9 @@ static void answered(struct ask *ask, const void *message);
 static void unanswered(struct ask *ask, enum ask_failure how);
 static const struct ask_kind token_kind = { answered, unanswered };
 
+/* A connection of its own for the second try; at most one. */
+static bool redial(struct bridge *b);
+
 static void ask_token(struct bridge *b)
 {
     struct bridges *all = b->all;
@@ -111,6 +114,8 @@ static void answered(struct ask *ask, const void *message)
         give_up(b, e->refused_for, e->refused_words, e->refused_for->kind);
         return;
     }
+    if (e->has_said_bye && redial(b))
+        return;
     b->serial = t->serial;
     e->is_token = t->sasl == OBJECT_SASL_XOAUTH2 || t->sasl == OBJECT_SASL_OAUTHBEARER;
     conn_set_idle(b->far, STEP_MS);
@@ -177,9 +182,17 @@ void far_refused(struct bridge *b, const struct finding *f, const char *words)
     ask_token(b);
 }
 
+/* Is a newer token under way that another connection may be tried with? */
+static bool may_redial(const struct bridge *b)
+{
+    return b->state == BRIDGE_REACHING && b->entry->is_renewed && b->ask.tag && !b->entry->is_redialled;
+}
+
 void far_failed(struct bridge *b, const struct finding *f, const char *words, const struct fault *why)
 {
-    if (f)
+    if (may_redial(b)) /* its goodbye behind the refusal; the engine is up the stack */
+        b->entry->has_said_bye = true;
+    else if (f)
         give_up(b, f, words, f->kind);
     else
         give_up_by_fault(b, why);
@@ -244,13 +257,14 @@ static void on_drained(void *ctx)
     pass_drained(ctx, false);
 }
 
-/* Some servers hang up after a refusal, and the second try needs a connection of its own. */
-static bool redials(struct bridge *b)
+static bool redial(struct bridge *b)
 {
     struct entry *e = b->entry;
-    if (!e->is_renewed || !b->ask.tag || e->is_redialled)
+    if (e->is_redialled)
         return false;
     ask_forget(&b->ask);
+    if (b->far)
+        conn_free(b->far);
     e->is_redialled = true;
     dial(b);
     return true;
@@ -266,7 +280,10 @@ static void on_closed(void *ctx, const struct fault *why)
         pass_server_closed(b, why);
         return;
     }
-    if (b->state != BRIDGE_REACHING || redials(b))
+    if (b->state != BRIDGE_REACHING)
+        return;
+    /* Some servers hang up after a refusal. */
+    if (may_redial(b) && redial(b))
         return;
     if (!why) {
         fault_set(&lost, FAULT_RETRY, "net.lost", "%s closed the connection before the sign-in was over", b->far_name);
@@ -305,7 +322,7 @@ static void dial(struct bridge *b)
     bool is_implicit = e->server.tls == OBJECT_TLS_IMPLICIT;
     if (e->client)
         e->kind->free(e->client);
-    e->has_connected = e->has_greeted = false;
+    e->has_connected = e->has_greeted = e->has_said_bye = false;
     start_engine(b);
     b->far = conn_dial(b->all->loop, b->all->resolver, e->server.host, (uint16_t)e->server.port,
                        is_implicit ? e->tls : NULL, &limits, &far_events, b);

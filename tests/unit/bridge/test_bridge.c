@@ -280,6 +280,28 @@ static void a_refused_token_is_renewed_once(void **state)
     }
 }
 
+/* Whether the connection ends before the new token is there or only after it. */
+static void a_refusal_with_a_goodbye_costs_no_second_try(void **state)
+{
+    static const char *const goodbyes[] = { "\r\n* BYE Try again", "\r\n-ERR Connection is closed",
+                                            "\r\n421 4.7.0 Bye" };
+    for (int hangs_up = 0; hangs_up < 2; hangs_up++) {
+        EACH_PROTOCOL(i)
+        {
+            world_open(&w, protocols[i]);
+            int fd = world_client(&w);
+            w.refusals = 1;
+            w.refusal = goodbyes[protocols[i]];
+            w.hangs_up = hangs_up;
+            world_say(&w, fd, world_login(&w));
+            world_expect(&w, fd, world_welcome(&w));
+            assert_int_equal(w.dials, 2);
+            assert_int_equal(w.token.serial, 2);
+            finish(fd);
+        }
+    }
+}
+
 static void a_sign_in_that_needs_a_person_is_explained(void **state)
 {
     static const char *const words[] = { "a1 NO [", "-ERR [SYS/PERM]", "535 5.7.8" };
@@ -623,6 +645,7 @@ int main(void)
         cmocka_unit_test(what_an_app_may_not_do_is_said),
         cmocka_unit_test(sessions_are_counted),
         cmocka_unit_test(a_refused_token_is_renewed_once),
+        cmocka_unit_test(a_refusal_with_a_goodbye_costs_no_second_try),
         cmocka_unit_test(a_sign_in_that_needs_a_person_is_explained),
         cmocka_unit_test(a_credential_that_the_vault_has_not_is_explained),
         cmocka_unit_test(a_token_that_ends_is_renewed_before_the_client_comes_back),
