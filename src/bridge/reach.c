@@ -169,6 +169,8 @@ void far_refused(struct bridge *b, const struct finding *f, const char *words)
     struct entry *e = b->entry;
     if (b->state != BRIDGE_REACHING)
         return;
+    if (!e->is_token)
+        f = finding_for_password(f);
     if (!f->renew_token || !e->is_token || e->is_renewed) {
         give_up(b, f, words, f->kind);
         return;

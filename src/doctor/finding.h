@@ -39,6 +39,8 @@ const struct finding *finding_of_smtp(const char *when, int code, const char *en
  * pause (finding_backoff_s()) that counts, if it is longer than pause_s. */
 const struct finding *finding_of_imap(const char *when, const char *code, const char *text);
 const struct finding *finding_of_pop3(const char *when, const char *code, const char *text);
+/* What `f` is where the mailbox signs in with a password: servers refuse both in the same words, and some findings speak of tokens. */
+const struct finding *finding_for_password(const struct finding *f);
 /* A token endpoint's answer: OAuth `error` ("" or NULL: the body had none), first of `error_codes` (0: none), `suberror` ("" or
  * NULL none), HTTP status (0: no answer came). Never NULL. */
 const struct finding *finding_of_oauth(const char *error, long aadsts, const char *suberror, int http_status);

@@ -58,3 +58,14 @@ const struct finding *finding_of_pop3(const char *when, const char *code, const 
 {
     return search(table_pop3, table_pop3_count, when, code, text);
 }
+
+const struct finding *finding_for_password(const struct finding *f)
+{
+    static const struct {
+        const char *of_token, *of_password;
+    } pairs[] = { { "imap.auth.refused", "imap.auth.password" }, { "pop3.auth.refused", "pop3.auth.password" } };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (strcmp(f->id, pairs[i].of_token) == 0)
+            return finding_by_id(pairs[i].of_password);
+    return f;
+}

@@ -144,6 +144,8 @@ void inlet_token(struct inbox *i, const struct token_answer *t)
 static void remember(struct inlet *l, const struct inlet_trouble *t)
 {
     l->refusal = *t;
+    if (t->finding && !l->is_token)
+        l->refusal.finding = finding_for_password(t->finding);
     snprintf(l->refusal_words, sizeof l->refusal_words, "%s", t->words);
     l->refusal.words = l->refusal_words;
     l->refusal.when = "auth";

@@ -320,6 +320,20 @@ static void a_sign_in_that_needs_a_person_is_explained(void **state)
     }
 }
 
+static void a_refused_password_is_not_called_a_token(void **state)
+{
+    world_open(&w, FRONT_IMAP);
+    world_put(&w, OBJECT_MAILBOX, "shop@a.example",
+              "{\"address\":\"shop@a.example\",\"provider\":\"mx\",\"grant\":\"basic\"}");
+    int fd = world_client(&w);
+    w.token.sasl = OBJECT_SASL_LOGIN;
+    w.refusals = 1;
+    world_say(&w, fd, world_login(&w));
+    world_expect(&w, fd, "The server does not take the password of shop@a.example");
+    assert_int_equal(w.tokens_asked, 1);
+    finish(fd);
+}
+
 static void a_credential_that_the_vault_has_not_is_explained(void **state)
 {
     EACH_PROTOCOL(i)
@@ -647,6 +661,7 @@ int main(void)
         cmocka_unit_test(a_refused_token_is_renewed_once),
         cmocka_unit_test(a_refusal_with_a_goodbye_costs_no_second_try),
         cmocka_unit_test(a_sign_in_that_needs_a_person_is_explained),
+        cmocka_unit_test(a_refused_password_is_not_called_a_token),
         cmocka_unit_test(a_credential_that_the_vault_has_not_is_explained),
         cmocka_unit_test(a_token_that_ends_is_renewed_before_the_client_comes_back),
         cmocka_unit_test(a_mailbox_that_does_not_open_is_told),

@@ -298,6 +298,13 @@ static void pop3_rows_are_known(void **state)
 {
     check_session(pop3_cases, COUNT(pop3_cases), finding_of_pop3);
     assert_true(finding_of_pop3("auth", "", "Authentication failure: unknown user name or bad password.")->renew_token);
+    const struct finding *refused = finding_of_pop3("auth", "AUTH", "Authentication failed.");
+    assert_string_equal(refused->id, "pop3.auth.refused");
+    assert_string_equal(finding_for_password(refused)->id, "pop3.auth.password");
+    refused = finding_of_imap("auth", "AUTHENTICATIONFAILED", "Authentication failed.");
+    assert_string_equal(finding_for_password(refused)->id, "imap.auth.password");
+    refused = finding_of_imap("auth", "UNAVAILABLE", "Later");
+    assert_ptr_equal(finding_for_password(refused), refused);
 }
 
 /* An outcome of a sign-in or a session never loses mail: it is tried again, or waits for a person. */
