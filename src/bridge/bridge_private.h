@@ -13,6 +13,7 @@
 #include "doctor/finding.h"
 #include "net/conn.h"
 #include "net/resolve.h"
+#include "net/trust.h"
 #include "proto/front/watch.h"
 #include "proto/imap/client.h"
 #include "proto/pop3/client.h"
@@ -35,7 +36,7 @@ struct bridges {
     struct bridges_host host;
     void *ctx;
     struct bridges_settings settings;
-    struct map *tls;              /* by CA file: tls_context, made when first used */
+    struct trust *trust;
     struct map *apps, *mailboxes; /* live sessions: a number for each name */
     struct map *offers;           /* "smtp host:port" -> what that server offered when it was last signed in to */
     char *promises[3]; /* by enum front_protocol: what may be promised for all of them; NULL: to be worked out */
@@ -105,7 +106,6 @@ struct bridge {
 };
 
 /* bridges.c */
-struct tls_context *bridges_tls(struct bridges *all, const char *ca_file, struct fault *why); /* lent */
 /* What a client may be told before it is known where it goes; lent. */
 const char *bridges_promise(struct bridges *all, enum front_protocol p);
 /* `offer`: names parted by blanks. `size`: of messages; 0: not told. */

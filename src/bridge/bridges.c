@@ -1,5 +1,4 @@
-/* bridge/bridges.c - what sessions share: TLS contexts, the count of the living, and what SMTP servers offer. */
-#include <errno.h>
+/* bridge/bridges.c - what sessions share: the count of the living, and what SMTP servers offer. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,36 +6,24 @@
 #include "base/text.h"
 #include "bridge/bridge_private.h"
 
-enum { CA_FILE_LIMIT = 2 << 20, OFFER_SIZE = 1024 };
+enum { OFFER_SIZE = 1024 };
 
 struct bridges *bridges_new(struct loop *l, const struct bridges_host *host, void *ctx)
 {
     struct bridges *all = mem_alloc(sizeof *all);
     *all = (struct bridges){ .loop = l, .host = *host, .ctx = ctx };
     all->resolver = resolver_new(l);
-    all->tls = map_new();
+    all->trust = trust_new();
     all->apps = map_new();
     all->mailboxes = map_new();
     all->offers = map_new();
     return all;
 }
 
-static bool free_context(void *ctx, const char *key, void *value)
-{
-    tls_context_free(value);
-    return true;
-}
-
 static bool free_text(void *ctx, const char *key, void *value)
 {
     free(value);
     return true;
-}
-
-static void forget_contexts(struct bridges *all)
-{
-    map_each(all->tls, free_context, NULL);
-    map_clear(all->tls);
 }
 
 static void forget_promises(struct bridges *all)
@@ -52,9 +39,8 @@ void bridges_free(struct bridges *all)
     if (!all)
         return;
     resolver_free(all->resolver);
-    forget_contexts(all);
+    trust_free(all->trust);
     map_each(all->offers, free_text, NULL);
-    map_free(all->tls);
     map_free(all->apps);
     map_free(all->mailboxes);
     map_free(all->offers);
@@ -65,48 +51,13 @@ void bridges_free(struct bridges *all)
 void bridges_set(struct bridges *all, const struct bridges_settings *settings)
 {
     all->settings = *settings;
-    forget_contexts(all); /* a reload is also how a new CA file is taken */
+    trust_forget(all->trust); /* a reload is also how a new CA file is taken */
 }
 
 void bridges_directory_changed(struct bridges *all)
 {
-    forget_contexts(all);
+    trust_forget(all->trust);
     forget_promises(all);
-}
-
-/* -- TLS -- */
-
-static bool read_file(const char *path, struct buf *out, struct fault *why)
-{
-    FILE *f = fopen(path, "re");
-    bool ok = f != NULL;
-    for (size_t n = 1; ok && n > 0;) {
-        uint8_t *at = buf_reserve(out, 4096);
-        n = at ? fread(at, 1, 4096, f) : 0;
-        ok = at && !ferror(f);
-        if (at)
-            buf_grew(out, n);
-    }
-    if (!ok)
-        fault_errno(why, FAULT_CONFIG, errno, "can't read the provider's ca-file %s", path);
-    if (f)
-        fclose(f);
-    return ok;
-}
-
-struct tls_context *bridges_tls(struct bridges *all, const char *ca_file, struct fault *why)
-{
-    struct tls_context *tls = map_get(all->tls, ca_file);
-    struct buf pem;
-    if (tls)
-        return tls;
-    buf_init(&pem, CA_FILE_LIMIT);
-    if (*ca_file == '\0' || read_file(ca_file, &pem, why))
-        tls = tls_client_new(buf_bytes(&pem), why);
-    buf_fini(&pem);
-    if (tls)
-        map_put(all->tls, ca_file, tls);
-    return tls;
 }
 
 /* -- How many there are -- */

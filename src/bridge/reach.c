@@ -341,7 +341,7 @@ static bool prepare(struct bridge *b, const struct directory *d, const struct ma
                          "%s has no provider with a server for this protocol", m->address);
     if (server.tls == OBJECT_TLS_DEFAULT)
         server.tls = bridge_protocol(b) == OBJECT_SMTP ? OBJECT_TLS_STARTTLS : OBJECT_TLS_IMPLICIT;
-    struct tls_context *tls = server.tls == OBJECT_TLS_NONE ? NULL : bridges_tls(b->all, p->ca_file, why);
+    struct tls_context *tls = server.tls == OBJECT_TLS_NONE ? NULL : trust_context(b->all->trust, p->ca_file, why);
     if (server.tls != OBJECT_TLS_NONE && !tls)
         return false;
     e->tls = tls ? tls_context_ref(tls) : NULL;

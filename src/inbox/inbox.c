@@ -64,7 +64,7 @@ static void init_lists(struct inbox *i)
     list_init(&i->trials);
     list_init(&i->probes);
     i->desks = map_new();
-    i->tls = map_new();
+    i->trust = trust_new();
     i->reported = map_new();
 }
 
@@ -90,18 +90,6 @@ struct inbox *inbox_new(struct loop *l, struct resolver *resolver, const struct 
     inbox_set(i, settings);
     i->handoff = handoff_new(l, resolver, i->settings.hostname, &handoff_host, i);
     return i;
-}
-
-static bool free_tls(void *ctx, const char *key, void *value)
-{
-    tls_context_free(value);
-    return true;
-}
-
-static void forget_tls(struct inbox *i)
-{
-    map_each(i->tls, free_tls, NULL);
-    map_clear(i->tls);
 }
 
 static bool add_desk(void *ctx, const char *key, void *value)
@@ -158,8 +146,7 @@ void inbox_free(struct inbox *i)
     loop_undefer(&i->stop_check);
     asks_fini(&i->saves);
     asks_fini(&i->lookups);
-    forget_tls(i);
-    map_free(i->tls);
+    trust_free(i->trust);
     map_free(i->desks);
     map_free(i->reported);
     directory_free(i->directory);
@@ -234,7 +221,7 @@ void inbox_queue_up(struct inbox *i)
     forget_memory(i);
     directory_free(i->directory);
     i->directory = directory_new();
-    forget_tls(i);
+    trust_forget(i->trust);
 }
 
 void inbox_queue_down(struct inbox *i)
@@ -274,7 +261,7 @@ static void object_changed(struct inbox *i, const struct directory_object *o)
 {
     switch ((enum object_kind)o->kind) {
     case OBJECT_PROVIDER:
-        forget_tls(i);
+        trust_forget(i->trust);
         restart_watchers(i, NULL);
         break;
     case OBJECT_REGISTRATION:

@@ -18,7 +18,7 @@
 #include "inbox/inbox.h"
 #include "inbox/inlet.h"
 #include "msg/ask.h"
-#include "net/tls.h"
+#include "net/trust.h"
 #include "object/directory.h"
 #include "queue/retry.h"
 
@@ -51,7 +51,7 @@ struct inbox {
     struct inbox_host host;
     void *ctx;
     struct directory *directory;
-    struct map *tls; /* by CA file; made when first used (the system's store is slow to read) */
+    struct trust *trust;
     struct handoff *handoff;
     struct retry retry;
 
@@ -76,7 +76,6 @@ struct inbox {
 };
 
 int inbox_open_unnamed(const struct inbox *i); /* a file in the spool directory; -1 with errno */
-struct tls_context *inbox_tls(struct inbox *i, const char *ca_file, struct fault *why); /* lent */
 void inbox_settle_later(
     struct inbox *i); /* objects changed: who watches what is worked out anew at the end of the turn */
 void inbox_check_stopped(struct inbox *i);

@@ -339,7 +339,7 @@ struct inlet *inlet_open(struct inbox *i, const struct mailbox *m, uint32_t prot
                   protocol == OBJECT_IMAP ? "IMAP" : "POP3");
         return NULL;
     }
-    if (server.tls != OBJECT_TLS_NONE && !(tls = inbox_tls(i, p->ca_file, why)))
+    if (server.tls != OBJECT_TLS_NONE && !(tls = trust_context(i->trust, p->ca_file, why)))
         return NULL;
     struct inlet *l = inlet_new(i, m, protocol);
     l->tls = tls ? tls_context_ref(tls) : NULL;

@@ -1,8 +1,6 @@
 /* relay/relay.c - the room's door: what queue, vault and admin say goes to the deliveries, connections and tests it concerns. */
 #include "relay/relay.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,8 +9,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "relay/relay_private.h"
-
-enum { CA_FILE_LIMIT = 1 << 20 };
 
 static void on_stop_timer(void *ctx);
 static void on_stop_check(void *ctx);
@@ -29,7 +25,7 @@ struct relay *relay_new(struct loop *l, struct resolver *resolver, const char *h
     r->ctx = ctx;
     r->directory = directory_new();
     r->outlets = map_new();
-    r->tls = map_new();
+    r->trust = trust_new();
     list_init(&r->deliveries);
     list_init(&r->spare);
     list_init(&r->probes);
@@ -38,18 +34,6 @@ struct relay *relay_new(struct loop *l, struct resolver *resolver, const char *h
     loop_timer_init(&r->stop_timer, l, on_stop_timer, r);
     loop_deferred_init(&r->stop_check, on_stop_check, r);
     return r;
-}
-
-static bool free_tls(void *ctx, const char *key, void *value)
-{
-    tls_context_free(value);
-    return true;
-}
-
-static void forget_tls(struct relay *r)
-{
-    map_each(r->tls, free_tls, NULL);
-    map_clear(r->tls);
 }
 
 static bool free_outlet(void *ctx, const char *key, void *value)
@@ -76,8 +60,7 @@ void relay_free(struct relay *r)
     drop_everything(r);
     map_each(r->outlets, free_outlet, NULL);
     map_free(r->outlets);
-    forget_tls(r);
-    map_free(r->tls);
+    trust_free(r->trust);
     LIST_EACH (node, &r->spare)
         delivery_free(delivery_of_node(node));
     loop_timer_stop(&r->stop_timer);
@@ -91,50 +74,6 @@ void relay_set_hostname(struct relay *r, const char *hostname)
 {
     free(r->hostname);
     r->hostname = mem_strdup(hostname);
-}
-
-/* -- TLS contexts -- */
-
-static bool read_file(const char *path, struct buf *out, struct fault *why)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = 0;
-
-    while (fd >= 0) {
-        uint8_t *room = buf_reserve(out, 65536);
-        if (!room) {
-            close(fd);
-            return fault_set(why, FAULT_CONFIG, "tls.file", "%s is larger than a CA file may be", path);
-        }
-        got = read(fd, room, 65536);
-        if (got <= 0)
-            break;
-        buf_grew(out, (size_t)got);
-    }
-    int error = errno;
-    if (fd >= 0)
-        close(fd);
-    if (fd >= 0 && got == 0)
-        return true;
-    fault_errno(why, FAULT_CONFIG, error, "can't read the CA file %s", path);
-    snprintf(why->id, sizeof why->id, "tls.file");
-    return false;
-}
-
-struct tls_context *relay_tls(struct relay *r, const char *ca_file, struct fault *why)
-{
-    struct tls_context *tls = map_get(r->tls, ca_file);
-    struct buf pem;
-
-    if (tls)
-        return tls;
-    buf_init(&pem, CA_FILE_LIMIT);
-    if (*ca_file == '\0' || read_file(ca_file, &pem, why))
-        tls = tls_client_new(buf_bytes(&pem), why);
-    buf_fini(&pem);
-    if (tls)
-        map_put(r->tls, ca_file, tls);
-    return tls;
 }
 
 /* -- objects -- */
@@ -157,7 +96,7 @@ static void retire_by(struct relay *r, enum object_kind kind, const char *key)
             outlet_retire(o);
         break;
     case OBJECT_PROVIDER:
-        forget_tls(r);
+        trust_forget(r->trust);
         map_each(r->outlets, retire_outlet, NULL);
         break;
     case OBJECT_REGISTRATION:
@@ -174,7 +113,7 @@ void relay_directory_reset(struct relay *r)
 {
     directory_free(r->directory);
     r->directory = directory_new();
-    forget_tls(r);
+    trust_forget(r->trust);
     map_each(r->outlets, retire_outlet, NULL);
 }
 

@@ -8,6 +8,7 @@
 #include "doctor/finding.h"
 #include "doctor/token_view.h"
 #include "net/conn.h"
+#include "net/trust.h"
 #include "object/directory.h"
 #include "proto/smtp/client.h"
 #include "relay/dialogue.h"
@@ -37,8 +38,8 @@ struct relay {
     struct relay_host host;
     void *ctx;
     struct directory *directory;
-    struct map *outlets;    /* by mailbox address */
-    struct map *tls;        /* by CA file: tls_context, made when first used (the system's store is slow to read) */
+    struct map *outlets; /* by mailbox address */
+    struct trust *trust;
     struct list deliveries; /* under way */
     struct list spare;      /* finished ones, kept for their arenas */
     size_t spare_count;
@@ -52,7 +53,6 @@ struct relay {
     uint8_t chunk[CHUNK];
 };
 
-struct tls_context *relay_tls(struct relay *r, const char *ca_file, struct fault *why); /* lent */
 void relay_check_stopped(struct relay *r);
 
 /* -- a mailbox's connections -- */

@@ -52,7 +52,7 @@ struct upstream *upstream_open(struct outlet *o, const struct mailbox *m, const 
         fault_set(why, FAULT_HOLD, "mailbox.provider-missing", "%s has no provider with an SMTP server", m->address);
         return NULL;
     }
-    struct tls_context *tls = server.tls == OBJECT_TLS_NONE ? NULL : relay_tls(r, p->ca_file, why);
+    struct tls_context *tls = server.tls == OBJECT_TLS_NONE ? NULL : trust_context(r->trust, p->ca_file, why);
     if (server.tls != OBJECT_TLS_NONE && !tls)
         return NULL;
     struct upstream *u = upstream_new(o, user, ctx);
