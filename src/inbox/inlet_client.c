@@ -51,21 +51,21 @@ static void on_imap_failed(void *ctx, const char *when, const struct imap_reply 
     }
 }
 
-#define IMAP_CALL(name, parameters, ...) \
+#define IMAP_CALL(name, parameters, arguments) \
     static void on_imap_##name parameters \
     { \
         struct inlet *l = ctx; \
         if (l->user && l->user->imap->name) \
-            l->user->imap->name(l->ctx, ##__VA_ARGS__); \
+            l->user->imap->name arguments; \
     }
-IMAP_CALL(refused, (void *ctx, const char *command, const struct imap_reply *reply), command, reply)
-IMAP_CALL(selected, (void *ctx, const struct imap_folder *folder), folder)
-IMAP_CALL(found, (void *ctx, const uint64_t *uids, size_t count), uids, count)
-IMAP_CALL(listed, (void *ctx, const char *folder, const char *separator, bool is_selectable), folder, separator,
-          is_selectable)
-IMAP_CALL(message, (void *ctx, const struct imap_message *m), m)
-IMAP_CALL(changed, (void *ctx, uint32_t exists), exists)
-IMAP_CALL(idling, (void *ctx))
+IMAP_CALL(refused, (void *ctx, const char *command, const struct imap_reply *reply), (l->ctx, command, reply))
+IMAP_CALL(selected, (void *ctx, const struct imap_folder *folder), (l->ctx, folder))
+IMAP_CALL(found, (void *ctx, const uint64_t *uids, size_t count), (l->ctx, uids, count))
+IMAP_CALL(listed, (void *ctx, const char *folder, const char *separator, bool is_selectable),
+          (l->ctx, folder, separator, is_selectable))
+IMAP_CALL(message, (void *ctx, const struct imap_message *m), (l->ctx, m))
+IMAP_CALL(changed, (void *ctx, uint32_t exists), (l->ctx, exists))
+IMAP_CALL(idling, (void *ctx), (l->ctx))
 
 static bool on_imap_body(void *ctx, uint64_t uid, uint64_t size, struct bytes chunk)
 {
@@ -114,18 +114,18 @@ static void on_pop3_failed(void *ctx, const char *when, const struct pop3_reply 
     }
 }
 
-#define POP3_CALL(name, parameters, ...) \
+#define POP3_CALL(name, parameters, arguments) \
     static void on_pop3_##name parameters \
     { \
         struct inlet *l = ctx; \
         if (l->user && l->user->pop3->name) \
-            l->user->pop3->name(l->ctx, ##__VA_ARGS__); \
+            l->user->pop3->name arguments; \
     }
-POP3_CALL(refused, (void *ctx, const char *command, const struct pop3_reply *reply), command, reply)
-POP3_CALL(counted, (void *ctx, uint32_t messages, uint64_t octets), messages, octets)
-POP3_CALL(unique, (void *ctx, uint32_t number, const char *uidl), number, uidl)
-POP3_CALL(sized, (void *ctx, uint32_t number, uint64_t octets), number, octets)
-POP3_CALL(ended, (void *ctx))
+POP3_CALL(refused, (void *ctx, const char *command, const struct pop3_reply *reply), (l->ctx, command, reply))
+POP3_CALL(counted, (void *ctx, uint32_t messages, uint64_t octets), (l->ctx, messages, octets))
+POP3_CALL(unique, (void *ctx, uint32_t number, const char *uidl), (l->ctx, number, uidl))
+POP3_CALL(sized, (void *ctx, uint32_t number, uint64_t octets), (l->ctx, number, octets))
+POP3_CALL(ended, (void *ctx), (l->ctx))
 
 static bool on_pop3_body(void *ctx, uint32_t number, struct bytes chunk)
 {
