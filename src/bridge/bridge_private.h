@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "bridge/bridge.h"
 #include "doctor/finding.h"
+#include "doctor/token_view.h"
 #include "net/conn.h"
 #include "net/resolve.h"
 #include "net/trust.h"
@@ -79,6 +80,7 @@ struct entry {
     const struct finding *refused_for; /* the first refusal, and the server's words */
     char refused_words[TEXT_SIZE];
     bool is_token, is_redialled, has_connected;
+    struct token_view view;        /* of the token last given */
     bool has_said_bye;             /* the server, behind its refusal: its engine is of no more use */
     bool has_greeted, is_exchange; /* by its first words */
     int64_t dialled_ms;

@@ -62,6 +62,19 @@ static void give_up_by_fault(struct bridge *b, const struct fault *why)
     give_up(b, finding_by_id(why->id), why->text, why->kind);
 }
 
+/* One answer stands for every mistake there is; the token may tell which one it was. */
+static void refuse_for_good(struct bridge *b, const struct finding *f, const char *words)
+{
+    static const char *const protocols[] = { [FRONT_IMAP] = "imap", [FRONT_POP3] = "pop3", [FRONT_SMTP] = "smtp" };
+    struct entry *e = b->entry;
+    const char *reason = NULL;
+    if (e->is_token && f->renew_token)
+        reason = token_view_finding(&e->view, protocols[b->terms->protocol], e->tenant, loop_wall_ms(b->all->loop));
+    if (reason)
+        f = finding_by_id(reason);
+    give_up(b, f, words, f->kind);
+}
+
 void reach_late(struct bridge *b)
 {
     struct fault why;
@@ -111,13 +124,15 @@ static void answered(struct ask *ask, const void *message)
         return;
     }
     if (e->is_renewed && t->serial == b->serial) { /* there is no newer one: it was not the token */
-        give_up(b, e->refused_for, e->refused_words, e->refused_for->kind);
+        refuse_for_good(b, e->refused_for, e->refused_words);
         return;
     }
     if (e->has_said_bye && redial(b))
         return;
     b->serial = t->serial;
     e->is_token = t->sasl == OBJECT_SASL_XOAUTH2 || t->sasl == OBJECT_SASL_OAUTHBEARER;
+    if (e->is_token)
+        token_view_read(t->secret, &e->view);
     conn_set_idle(b->far, STEP_MS);
     e->kind->credential(e->client, t->user, t->secret);
 }
@@ -172,7 +187,7 @@ void far_refused(struct bridge *b, const struct finding *f, const char *words)
     if (!e->is_token)
         f = finding_for_password(f);
     if (!f->renew_token || !e->is_token || e->is_renewed) {
-        give_up(b, f, words, f->kind);
+        refuse_for_good(b, f, words);
         return;
     }
     log_info("bridge.token-refused", LOG_TEXT("session", b->client.id), LOG_TEXT("mailbox", b->mailbox),

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../net/certificates.h"
+#include "base/text.h"
 #include "world.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -317,6 +318,37 @@ static void a_sign_in_that_needs_a_person_is_explained(void **state)
             world_expect(&w, fd, words[protocols[i]]);
         assert_int_equal(w.tokens_asked, 2);
         finish(fd);
+    }
+}
+
+/* The server's answer is the same for all of them. */
+static void a_refused_token_is_explained_by_what_it_says(void **state)
+{
+    static const struct {
+        const char *claims, *says[3]; /* by protocol */
+    } cases[] = {
+        { "{\"aud\":\"https://graph.microsoft.com\",\"scp\":\"Mail.Send\"}",
+          { "for another service than Exchange", "for another service than Exchange",
+            "for another service than Exchange" } },
+        { "{\"aud\":\"https://outlook.office.com\",\"scp\":\"User.Read\"}",
+          { "the permission IMAP.AccessAsUser.All", "the permission POP.AccessAsUser.All",
+            "the permission SMTP.Send" } },
+    };
+    for (size_t c = 0; c < COUNT(cases); c++) {
+        EACH_PROTOCOL(i)
+        {
+            char payload[400], token[500];
+            assert_true(base64url_encode(bytes_of(cases[c].claims), payload, sizeof payload));
+            snprintf(token, sizeof token, "eyJhbGciOiJSUzI1NiJ9.%s.c2ln", payload);
+            world_open(&w, protocols[i]);
+            int fd = world_client(&w);
+            w.refusals = 2;
+            w.token.secret = bytes_of(token);
+            world_say(&w, fd, world_login(&w));
+            world_expect(&w, fd, cases[c].says[protocols[i]]);
+            assert_int_equal(w.tokens_asked, 2);
+            finish(fd);
+        }
     }
 }
 
@@ -661,6 +693,7 @@ int main(void)
         cmocka_unit_test(a_refused_token_is_renewed_once),
         cmocka_unit_test(a_refusal_with_a_goodbye_costs_no_second_try),
         cmocka_unit_test(a_sign_in_that_needs_a_person_is_explained),
+        cmocka_unit_test(a_refused_token_is_explained_by_what_it_says),
         cmocka_unit_test(a_refused_password_is_not_called_a_token),
         cmocka_unit_test(a_credential_that_the_vault_has_not_is_explained),
         cmocka_unit_test(a_token_that_ends_is_renewed_before_the_client_comes_back),
