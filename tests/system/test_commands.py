@@ -77,7 +77,7 @@ def test_the_configuration_is_found_by_option_then_environment(gateway, world):
     assert done.returncode == REFUSED and f"{wrong}:" in done.stderr
 
 
-def test_the_console_of_later_versions_may_stand_in_the_file(world):
+def test_a_console_on_loopback_may_stand_in_the_file(world):
     config = world.file("postern.yaml", f"state: {world.dir}/state\nuser: root\n"
                         'console: { address: "127.0.0.1:8025", public-url: "https://mail.example.org/" }\n')
     done = run("check", "-c", config)
@@ -85,13 +85,21 @@ def test_the_console_of_later_versions_may_stand_in_the_file(world):
 
 
 @pytest.mark.parametrize("protocol", ["imap", "pop3"])
-def test_protocols_of_later_versions_are_refused_by_name(world, protocol):
-    config = world.file("postern.yaml", f"state: {world.dir}/state\nuser: root\nlisteners:\n"
-                        f'  - {{ protocol: {protocol}, address: "127.0.0.1:1143", tls: none }}\n')
+def test_reading_is_always_live(world, protocol):
+    listener = f'  - {{ protocol: {protocol}, address: "127.0.0.1:1143", tls: none'
+    config = world.file("postern.yaml", f"state: {world.dir}/state\nuser: root\nlisteners:\n{listener} }}\n")
+    assert run("check", "-c", config).returncode == DONE
+    config.write_text(f"state: {world.dir}/state\nuser: root\nlisteners:\n{listener}, mode: queue }}\n")
     done = run("check", "-c", config)
-    assert done.returncode == REFUSED and f"{config}:4:" in done.stderr and protocol in done.stderr
-    assert "not" in done.stderr and "smtp" in done.stderr
+    assert done.returncode == REFUSED and f"{config}:4:" in done.stderr and "queue" in done.stderr
     assert json.loads(run("check", "--json", "-c", config).stdout)["ok"] is False
+
+
+def test_an_unknown_protocol_is_refused_by_name(world):
+    config = world.file("postern.yaml", f"state: {world.dir}/state\nuser: root\nlisteners:\n"
+                        '  - { protocol: nntp, address: "127.0.0.1:1119", tls: none }\n')
+    done = run("check", "-c", config)
+    assert done.returncode == REFUSED and f"{config}:4:" in done.stderr and "smtp, imap, pop3" in done.stderr
 
 
 def test_the_provider_file_of_the_interface_is_taken_as_it_is_printed(gateway, world, certificates):
