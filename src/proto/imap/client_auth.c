@@ -8,60 +8,54 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "proto/imap/client_private.h"
-#include "proto/sasl/sasl.h"
 
-#define CLEAR_LIMIT (24 * 1024) /* Entra's tokens are 1 to 4 KiB */
-#define COMMAND_LIMIT 8000      /* RFC 2683 3.2.1.5 */
-#define CRLF_SIZE 2
-
-/* A continuation after the answer carries the reason of a refusal; each mechanism has its own word to hear on: an empty line for
- * XOAUTH2, ^A for OAUTHBEARER (RFC 7628 3.2.3), else a cancellation. */
+#define COMMAND_LIMIT 8000 /* RFC 2683 3.2.1.5 */
 #define OFFERED(flag) offsetof(struct imap_client_caps, flag)
 
 /* clang-format off */
-static const struct mechanism {
-    const char *name;
-    size_t offered; /* in struct imap_client_caps */
-    const char *to_challenge;
-} mechanisms[] = {
-    [MECHANISM_NONE]        = { "",            0,                         "*"    },
-    [MECHANISM_XOAUTH2]     = { "XOAUTH2",     OFFERED(auth_xoauth2),     ""     },
-    [MECHANISM_OAUTHBEARER] = { "OAUTHBEARER", OFFERED(auth_oauthbearer), "AQ==" },
-    [MECHANISM_PLAIN]       = { "PLAIN",       OFFERED(auth_plain),       "*"    },
-    [MECHANISM_LOGIN]       = { "LOGIN",       OFFERED(auth_login),       "*"    },
-    [MECHANISM_COMMAND]     = { "LOGIN",       OFFERED(logindisabled),    "*"    },
+static const size_t offers[] = {
+    [SASL_XOAUTH2]     = OFFERED(auth_xoauth2),
+    [SASL_OAUTHBEARER] = OFFERED(auth_oauthbearer),
+    [SASL_PLAIN]       = OFFERED(auth_plain),
+    [SASL_LOGIN]       = OFFERED(auth_login),
+    [SASL_COMMAND]     = OFFERED(logindisabled),
 };
 
 /* In the order tried. A password goes any way that is offered; a token only its own. */
-static const enum imap_mechanism choices[][4] = {
-    [IMAP_CLIENT_NO_AUTH]     = { MECHANISM_NONE },
-    [IMAP_CLIENT_XOAUTH2]     = { MECHANISM_XOAUTH2 },
-    [IMAP_CLIENT_OAUTHBEARER] = { MECHANISM_OAUTHBEARER },
-    [IMAP_CLIENT_PLAIN]       = { MECHANISM_PLAIN, MECHANISM_LOGIN, MECHANISM_COMMAND },
-    [IMAP_CLIENT_LOGIN]       = { MECHANISM_LOGIN, MECHANISM_COMMAND, MECHANISM_PLAIN },
+static const enum sasl_mechanism choices[][4] = {
+    [IMAP_CLIENT_NO_AUTH]     = { SASL_NONE },
+    [IMAP_CLIENT_XOAUTH2]     = { SASL_XOAUTH2 },
+    [IMAP_CLIENT_OAUTHBEARER] = { SASL_OAUTHBEARER },
+    [IMAP_CLIENT_PLAIN]       = { SASL_PLAIN, SASL_LOGIN, SASL_COMMAND },
+    [IMAP_CLIENT_LOGIN]       = { SASL_LOGIN, SASL_COMMAND, SASL_PLAIN },
 };
 /* clang-format on */
 
 const char *imap_client_wanted_mechanism(const struct imap_client *c)
 {
-    return mechanisms[choices[c->options->sasl][0]].name;
+    return sasl_name(choices[c->options->sasl][0]);
 }
 
-static bool is_offered(const struct imap_client *c, enum imap_mechanism m)
+static bool is_offered(const struct imap_client *c, enum sasl_mechanism m)
 {
-    bool flag = *(const bool *)((const char *)&c->caps + mechanisms[m].offered);
-    return m == MECHANISM_COMMAND ? !flag : flag;
+    bool flag = *(const bool *)((const char *)&c->caps + offers[m]);
+    return m == SASL_COMMAND ? !flag : flag;
 }
 
 bool imap_client_choose_mechanism(struct imap_client *c)
 {
-    const enum imap_mechanism *choice = choices[c->options->sasl];
-    for (; *choice != MECHANISM_NONE; choice++)
+    const enum sasl_mechanism *choice = choices[c->options->sasl];
+    for (; *choice != SASL_NONE; choice++)
         if (is_offered(c, *choice)) {
             c->mechanism = *choice;
             return true;
         }
     return false;
+}
+
+static const char *mechanism_name(const struct imap_client *c)
+{
+    return c->mechanism == SASL_COMMAND ? "LOGIN" : sasl_name(c->mechanism);
 }
 
 void imap_client_forget(struct imap_client *c)
@@ -89,39 +83,24 @@ static bool add_quoted(struct buf *out, struct bytes text)
     return is_good && buf_add_byte(out, '"');
 }
 
-static bool build_clear(const struct imap_client *c, const char *user, struct bytes secret, struct buf *out)
+static struct secret *login_line(const char *user, struct bytes secret)
 {
-    switch (c->mechanism) {
-    case MECHANISM_XOAUTH2:
-        return sasl_xoauth2(user, secret, out);
-    case MECHANISM_OAUTHBEARER:
-        return sasl_oauthbearer(user, c->options->host ? c->options->host : "", c->options->port, secret, out);
-    case MECHANISM_PLAIN:
-        return sasl_plain(user, secret, out);
-    case MECHANISM_LOGIN:
-        return buf_add_bytes(out, secret);
-    case MECHANISM_COMMAND:
-        return add_quoted(out, bytes_of(user)) && buf_add_byte(out, ' ') && add_quoted(out, secret);
-    case MECHANISM_NONE:
-        break;
-    }
-    return false;
+    struct buf clear;
+    buf_init(&clear, SASL_CLEAR_LIMIT);
+    buf_reserve(&clear, SASL_CLEAR_LIMIT); /* it never moves, so one wipe is enough */
+    bool is_good = add_quoted(&clear, bytes_of(user)) && buf_add_byte(&clear, ' ') && add_quoted(&clear, secret);
+    struct secret *line = is_good ? sasl_command_line("", buf_bytes(&clear)) : NULL;
+    secret_wipe(clear.data, clear.size);
+    buf_fini(&clear);
+    return line;
 }
 
-/* A line as it goes out: the base64 of `clear`, or `clear` itself for LOGIN's arguments, and CRLF. */
-static struct secret *line_of(struct bytes clear, bool is_plain)
+static void build_answer(struct imap_client *c, const char *user, struct bytes secret)
 {
-    size_t size = is_plain ? clear.size : base64_size(clear.size);
-    char *line = mem_alloc(size + CRLF_SIZE + 1);
-    if (is_plain)
-        memcpy(line, clear.data, size);
-    else
-        base64_encode(clear, line, size + 1);
-    memcpy(line + size, "\r\n", CRLF_SIZE);
-    struct secret *kept = secret_new(line, size + CRLF_SIZE);
-    secret_wipe(line, size);
-    free(line);
-    return kept;
+    c->user = sasl_line(bytes_of(user));
+    c->answer = c->mechanism == SASL_COMMAND
+                    ? login_line(user, secret)
+                    : sasl_answer(c->mechanism, c->options->host, c->options->port, user, secret);
 }
 
 void imap_client_credential(struct imap_client *c, const char *user, struct bytes secret)
@@ -131,22 +110,14 @@ void imap_client_credential(struct imap_client *c, const char *user, struct byte
     assert(c->step == STEP_CREDENTIAL || c->step == STEP_REFUSED);
     imap_client_forget(c);
     c->challenge[0] = 0;
-    struct buf clear;
-    buf_init(&clear, CLEAR_LIMIT);
-    buf_reserve(&clear, CLEAR_LIMIT); /* it never moves, so one wipe is enough */
-    bool is_good = !text_is_empty(user) && secret.size > 0 && build_clear(c, user, secret, &clear);
-    if (is_good) {
-        c->user = line_of(bytes_of(user), false);
-        c->answer = line_of(buf_bytes(&clear), c->mechanism == MECHANISM_COMMAND);
-    }
-    secret_wipe(clear.data, clear.size);
-    buf_fini(&clear);
-    if (is_good)
+    if (!text_is_empty(user) && secret.size > 0)
+        build_answer(c, user, secret);
+    if (c->answer)
         imap_client_enter(c, STEP_AUTH);
     else
         imap_client_fail(c, NULL, FAULT_HOLD, "imap.credential-unusable",
                          "user name or credential is empty, too long, or holds a character that %s can't carry",
-                         mechanisms[c->mechanism].name);
+                         mechanism_name(c));
     if (!c->is_feeding)
         imap_client_flush(c);
 }
@@ -175,8 +146,8 @@ static void send_with_answer(struct imap_client *c, const char *command)
 
 static bool sends_at_once(const struct imap_client *c)
 {
-    return c->mechanism == MECHANISM_COMMAND ||
-           (c->mechanism != MECHANISM_LOGIN && c->caps.sasl_ir && !c->options->no_initial_response &&
+    return c->mechanism == SASL_COMMAND ||
+           (c->mechanism != SASL_LOGIN && c->caps.sasl_ir && !c->options->no_initial_response &&
             secret_bytes(c->answer).size < COMMAND_LIMIT);
 }
 
@@ -184,8 +155,7 @@ void imap_say_auth(struct imap_client *c)
 {
     char command[32];
     c->is_told = false;
-    snprintf(command, sizeof command, "%s%s", c->mechanism == MECHANISM_COMMAND ? "" : "AUTHENTICATE ",
-             mechanisms[c->mechanism].name);
+    snprintf(command, sizeof command, "%s%s", c->mechanism == SASL_COMMAND ? "" : "AUTHENTICATE ", mechanism_name(c));
     if (sends_at_once(c))
         send_with_answer(c, command);
     else
@@ -205,7 +175,7 @@ void imap_say_answer(struct imap_client *c)
 /* No tag: it goes on with the command. */
 void imap_say_challenged(struct imap_client *c)
 {
-    buf_addf(&c->out, "%s\r\n", mechanisms[c->mechanism].to_challenge);
+    buf_addf(&c->out, "%s\r\n", sasl_to_challenge(c->mechanism));
 }
 
 void imap_say_refused(struct imap_client *c)
@@ -215,16 +185,6 @@ void imap_say_refused(struct imap_client *c)
         c->host.auth_refused(c->ctx, &c->reply, c->challenge);
     else
         imap_client_fail(c, &c->reply, FAULT_HOLD, "", "the server refuses the sign-in: %.300s", c->reply.text);
-}
-
-/* What servers put into a challenge is often JSON, never promised to be; it is kept for people to read. */
-static void keep_challenge(struct imap_client *c, struct bytes shown)
-{
-    uint8_t clear[3 * sizeof c->challenge / 4];
-    size_t size;
-    if (shown.size / 4 * 3 <= sizeof clear && base64_decode(shown, clear, sizeof clear, &size))
-        shown = (struct bytes){ clear, size };
-    text_sanitize(shown, c->challenge, sizeof c->challenge);
 }
 
 enum imap_step imap_heard_auth(struct imap_client *c, const struct imap_reply *r)
@@ -237,15 +197,15 @@ enum imap_step imap_heard_auth(struct imap_client *c, const struct imap_reply *r
 
 enum imap_step imap_asked_answer(struct imap_client *c, struct bytes text)
 {
-    keep_challenge(c, text);
+    sasl_challenge_text(text, c->challenge, sizeof c->challenge);
     return STEP_CHALLENGED;
 }
 
 enum imap_step imap_asked_auth(struct imap_client *c, struct bytes text)
 {
-    if (c->mechanism == MECHANISM_COMMAND)
+    if (c->mechanism == SASL_COMMAND)
         return imap_client_breach(c, "a continuation to LOGIN", text);
-    if (c->mechanism == MECHANISM_LOGIN)
+    if (c->mechanism == SASL_LOGIN)
         return STEP_USER;
     return sends_at_once(c) ? imap_asked_answer(c, text) : STEP_ANSWER;
 }

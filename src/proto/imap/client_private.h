@@ -6,6 +6,7 @@
 #include "proto/imap/client.h"
 #include "proto/imap/cursor.h"
 #include "proto/imap/wire.h"
+#include "proto/sasl/client.h"
 
 #define IMAP_TAG_LETTER 'A'
 #define IMAP_FOLDER_SIZE 4096 /* of a name on the wire */
@@ -45,15 +46,6 @@ enum imap_step {
     STEPS
 };
 
-enum imap_mechanism {
-    MECHANISM_NONE,
-    MECHANISM_XOAUTH2,
-    MECHANISM_OAUTHBEARER,
-    MECHANISM_PLAIN,
-    MECHANISM_LOGIN,
-    MECHANISM_COMMAND, /* LOGIN, which is older than SASL */
-};
-
 struct imap_client {
     const struct imap_client_options *options;
     struct imap_client_host host;
@@ -72,7 +64,7 @@ struct imap_client {
     struct buf capabilities;
     bool is_told; /* the capabilities, since the last sign-in or TLS */
 
-    enum imap_mechanism mechanism;
+    enum sasl_mechanism mechanism;
     struct secret *user, *answer; /* lines as they go out; LOGIN's name, and the one secret answer of every mechanism */
     char challenge[1024];
 

@@ -4,6 +4,7 @@
 
 #include "base/secret.h"
 #include "proto/pop3/client.h"
+#include "proto/sasl/client.h"
 
 enum pop3_step {
     STEP_GREETING,
@@ -31,15 +32,6 @@ enum pop3_step {
     STEPS
 };
 
-enum pop3_mechanism {
-    MECHANISM_NONE,
-    MECHANISM_XOAUTH2,
-    MECHANISM_OAUTHBEARER,
-    MECHANISM_PLAIN,
-    MECHANISM_LOGIN,
-    MECHANISM_COMMAND, /* USER and PASS */
-};
-
 /* What the next octets are. */
 enum pop3_reading { READING_ANSWER, READING_LINES, READING_BODY };
 
@@ -59,7 +51,7 @@ struct pop3_client {
 
     struct pop3_client_caps caps;
     bool has_sasl; /* CAPA told mechanisms */
-    enum pop3_mechanism mechanism;
+    enum sasl_mechanism mechanism;
     struct secret *user, *answer; /* lines as they go out; the name's, and the one secret answer of every mechanism */
     char challenge[1024];
 

@@ -6,34 +6,28 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "proto/sasl/sasl.h"
+#include "proto/sasl/client.h"
 #include "proto/smtp/client_private.h"
 
-#define CLEAR_LIMIT (24 * 1024) /* Entra's tokens are 1 to 4 KiB */
-#define CRLF_SIZE 2
-
-/* A continuation after the answer carries the reason of a refusal; each mechanism has its own word to hear on: an empty line for
- * XOAUTH2, ^A for OAUTHBEARER (RFC 7628 3.2.3), else a cancellation (RFC 4954 4). */
 #define OFFERED(flag) offsetof(struct smtp_client_caps, flag)
 
 /* clang-format off */
 static const struct mechanism {
-    const char *name;
+    enum sasl_mechanism sasl;
     size_t offered; /* in struct smtp_client_caps */
     enum smtp_client_sasl instead;
-    const char *to_challenge;
 } mechanisms[] = {
-    [SMTP_CLIENT_NO_AUTH]     = { "",            0,                         SMTP_CLIENT_NO_AUTH,     "*"    },
-    [SMTP_CLIENT_XOAUTH2]     = { "XOAUTH2",     OFFERED(auth_xoauth2),     SMTP_CLIENT_XOAUTH2,     ""     },
-    [SMTP_CLIENT_OAUTHBEARER] = { "OAUTHBEARER", OFFERED(auth_oauthbearer), SMTP_CLIENT_OAUTHBEARER, "AQ==" },
-    [SMTP_CLIENT_PLAIN]       = { "PLAIN",       OFFERED(auth_plain),       SMTP_CLIENT_LOGIN,       "*"    },
-    [SMTP_CLIENT_LOGIN]       = { "LOGIN",       OFFERED(auth_login),       SMTP_CLIENT_PLAIN,       "*"    },
+    [SMTP_CLIENT_NO_AUTH]     = { SASL_NONE,        0,                         SMTP_CLIENT_NO_AUTH     },
+    [SMTP_CLIENT_XOAUTH2]     = { SASL_XOAUTH2,     OFFERED(auth_xoauth2),     SMTP_CLIENT_XOAUTH2     },
+    [SMTP_CLIENT_OAUTHBEARER] = { SASL_OAUTHBEARER, OFFERED(auth_oauthbearer), SMTP_CLIENT_OAUTHBEARER },
+    [SMTP_CLIENT_PLAIN]       = { SASL_PLAIN,       OFFERED(auth_plain),       SMTP_CLIENT_LOGIN       },
+    [SMTP_CLIENT_LOGIN]       = { SASL_LOGIN,       OFFERED(auth_login),       SMTP_CLIENT_PLAIN       },
 };
 /* clang-format on */
 
 const char *smtp_mechanism_name(enum smtp_client_sasl sasl)
 {
-    return mechanisms[sasl].name;
+    return sasl_name(mechanisms[sasl].sasl);
 }
 
 static bool is_offered(const struct smtp_client *c, enum smtp_client_sasl sasl)
@@ -62,36 +56,6 @@ void smtp_say_credential(struct smtp_client *c)
     c->host.want_credential(c->ctx);
 }
 
-static bool build_clear(const struct smtp_client *c, const char *user, struct bytes secret, struct buf *out)
-{
-    switch (c->sasl) {
-    case SMTP_CLIENT_XOAUTH2:
-        return sasl_xoauth2(user, secret, out);
-    case SMTP_CLIENT_OAUTHBEARER:
-        return sasl_oauthbearer(user, c->options->host ? c->options->host : "", c->options->port, secret, out);
-    case SMTP_CLIENT_PLAIN:
-        return sasl_plain(user, secret, out);
-    case SMTP_CLIENT_LOGIN:
-        return buf_add_bytes(out, secret);
-    case SMTP_CLIENT_NO_AUTH:
-        break;
-    }
-    return false;
-}
-
-/* The base64 of `clear` and CRLF: a line as it goes out. */
-static struct secret *line_of(struct bytes clear)
-{
-    size_t size = base64_size(clear.size);
-    char *line = mem_alloc(size + CRLF_SIZE + 1);
-    base64_encode(clear, line, size + 1);
-    memcpy(line + size, "\r\n", CRLF_SIZE);
-    struct secret *kept = secret_new(line, size + CRLF_SIZE);
-    secret_wipe(line, size);
-    free(line);
-    return kept;
-}
-
 void smtp_client_credential(struct smtp_client *c, const char *user, struct bytes secret)
 {
     if (c->step == STEP_OVER)
@@ -99,17 +63,9 @@ void smtp_client_credential(struct smtp_client *c, const char *user, struct byte
     assert(c->step == STEP_CREDENTIAL || c->step == STEP_REFUSED);
     smtp_client_forget(c);
     c->challenge[0] = 0;
-    struct buf clear;
-    buf_init(&clear, CLEAR_LIMIT);
-    buf_reserve(&clear, CLEAR_LIMIT); /* it never moves, so one wipe is enough */
-    bool is_good = build_clear(c, user, secret, &clear);
-    if (is_good) {
-        c->user = line_of(bytes_of(user));
-        c->answer = line_of(buf_bytes(&clear));
-    }
-    secret_wipe(clear.data, clear.size);
-    buf_fini(&clear);
-    if (is_good)
+    c->user = sasl_line(bytes_of(user));
+    c->answer = sasl_answer(mechanisms[c->sasl].sasl, c->options->host, c->options->port, user, secret);
+    if (c->answer)
         smtp_client_enter(c, STEP_AUTH);
     else
         smtp_client_fail(c, NULL, FAULT_HOLD, "smtp.credential-unusable",
@@ -154,24 +110,13 @@ void smtp_say_answer(struct smtp_client *c)
 
 void smtp_say_challenged(struct smtp_client *c)
 {
-    smtp_client_say(c, "%s", mechanisms[c->sasl].to_challenge);
+    smtp_client_say(c, "%s", sasl_to_challenge(mechanisms[c->sasl].sasl));
 }
 
 void smtp_say_refused(struct smtp_client *c)
 {
     smtp_client_forget(c);
     c->host.auth_refused(c->ctx, &c->replies.reply, c->challenge);
-}
-
-/* What servers put into a challenge is often JSON, never promised to be; it is kept for people to read. */
-static void keep_challenge(struct smtp_client *c, const char *text)
-{
-    uint8_t clear[3 * sizeof c->challenge / 4];
-    size_t size;
-    struct bytes shown = bytes_of(text);
-    if (shown.size / 4 * 3 <= sizeof clear && base64_decode(shown, clear, sizeof clear, &size))
-        shown = (struct bytes){ clear, size };
-    text_sanitize(shown, c->challenge, sizeof c->challenge);
 }
 
 /* Common to every answer within AUTH that is no continuation. */
@@ -190,7 +135,7 @@ enum smtp_step smtp_heard_answer(struct smtp_client *c, const struct smtp_reply 
 {
     if (r->code != 334)
         return concluded(c, r);
-    keep_challenge(c, r->text);
+    sasl_challenge_text(bytes_of(r->text), c->challenge, sizeof c->challenge);
     return STEP_CHALLENGED;
 }
 
