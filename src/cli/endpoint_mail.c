@@ -57,40 +57,9 @@ int endpoint_mail_list(struct cli *cli)
     return status;
 }
 
-static int print_done(struct cli *cli, const json_t *answer)
-{
-    const json_t *refused = json_object_get(answer, "refused");
-    size_t done = json_array_size(json_object_get(answer, "done")), i;
-    const json_t *item;
-    if (cli->is_json)
-        show_json(answer);
-    if (done > 0)
-        show_done(cli, "%s: %zu message%s", cli->action->name, done, done == 1 ? "" : "s");
-    json_array_foreach(refused, i, item)
-    {
-        if (!cli->is_json)
-            fprintf(stderr, "%s: %s\n", show_member(cli, item, "id"), show_member(cli, item, "why"));
-    }
-    return json_array_size(refused) ? CLI_REFUSED : CLI_DONE;
-}
-
 int endpoint_mail_change(struct cli *cli)
 {
-    struct api_reply reply = { 0 };
-    json_t *ids = json_array(), *body = json_pack("{s:o}", "ids", ids);
-    const char *verb = strcmp(cli->action->name, "drop") == 0 ? "remove" : "retry";
-    for (size_t i = 0; i < cli_operand_count(cli); i++)
-        json_array_append_new(ids, json_string(cli_operand(cli, i)));
-    struct api *api = api_open(cli);
-    int status = CLI_REFUSED;
-    if (api)
-        status = show_call(cli, api, "POST", arena_printf(cli->arena, "/inbound/%s", verb), body, &reply);
-    if (status == CLI_DONE)
-        status = print_done(cli, reply.json);
-    api_reply_fini(&reply);
-    api_close(api);
-    json_decref(body);
-    return status;
+    return show_change(cli, strcmp(cli->action->name, "drop") == 0 ? "/inbound/remove" : "/inbound/retry");
 }
 
 const struct option_row endpoint_mail_options[] = {

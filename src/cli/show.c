@@ -249,3 +249,39 @@ int show_call(struct cli *cli, struct api *api, const char *method, const char *
     struct fault why = { 0 };
     return show_outcome(cli, api_call(api, method, path, body, reply, &why), reply, &why);
 }
+
+static int print_done(struct cli *cli, const json_t *answer)
+{
+    const json_t *refused = json_object_get(answer, "refused");
+    size_t i;
+    const json_t *item;
+    size_t done = json_array_size(json_object_get(answer, "done"));
+    if (cli->is_json)
+        show_json(answer);
+    if (done > 0)
+        show_done(cli, "%s: %zu message%s", cli->action->name, done, done == 1 ? "" : "s");
+    json_array_foreach(refused, i, item)
+    {
+        if (!cli->is_json)
+            fprintf(stderr, "%s: %s\n", show_member(cli, item, "id"), show_member(cli, item, "why"));
+    }
+    return json_array_size(refused) ? CLI_REFUSED : CLI_DONE;
+}
+
+int show_change(struct cli *cli, const char *path)
+{
+    struct api_reply reply = { 0 };
+    json_t *ids = json_array(), *body = json_pack("{s:o}", "ids", ids);
+    for (size_t i = 0; i < cli_operand_count(cli); i++)
+        json_array_append_new(ids, json_string(cli_operand(cli, i)));
+    struct api *api = api_open(cli);
+    int status = CLI_REFUSED;
+    if (api)
+        status = show_call(cli, api, "POST", path, body, &reply);
+    if (status == CLI_DONE)
+        status = print_done(cli, reply.json);
+    api_reply_fini(&reply);
+    api_close(api);
+    json_decref(body);
+    return status;
+}

@@ -43,5 +43,7 @@ int show_outcome(struct cli *cli, bool is_reached, const struct api_reply *reply
 /* The call and its outcome; `reply` is the caller's to api_reply_fini() either way. `body` may be NULL. */
 int show_call(struct cli *cli, struct api *api, const char *method, const char *path, const json_t *body,
               struct api_reply *reply);
+/* POSTs the operands as "ids" to `path`, and says how many it was done to and who was refused why. */
+int show_change(struct cli *cli, const char *path);
 
 #endif
