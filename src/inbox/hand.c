@@ -157,13 +157,18 @@ void hand_wait_again(struct hand *h)
     h->stage = HAND_WANTED;
 }
 
+/* It is this machine that has no room, so the endpoint's other mail waits as well. */
 void hand_failed(struct hand *h)
 {
     struct item *it = h->item;
+    int64_t next_ms = loop_wall_ms(h->inbox->loop) + INBOX_NO_ROOM_MS;
 
     hand_drop(h);
-    if (it)
-        it->m.next_ms = loop_wall_ms(it->desk->inbox->loop) + INBOX_NO_ROOM_MS;
+    if (!it)
+        return;
+    it->m.next_ms = next_ms;
+    it->desk->gate_ms = next_ms;
+    desk_pump(it->desk);
 }
 
 void hand_vanished(struct hand *h)
@@ -232,12 +237,17 @@ void hand_saved(struct hand *h)
 
 static void settle(struct hand *h);
 
-static void end(struct hand *h, const struct handoff_outcome *o)
+static void keep_outcome(struct hand *h, const struct handoff_outcome *o)
 {
     h->outcome = *o;
     h->outcome.text = mem_strdup(o->text);
     h->outcome.finding = mem_strdup(o->finding ? o->finding : "");
     h->stage = HAND_ENDED;
+}
+
+static void end(struct hand *h, const struct handoff_outcome *o)
+{
+    keep_outcome(h, o);
     if (h->item)
         settle(h);
 }
@@ -387,6 +397,25 @@ static void settle(struct hand *h)
         item_finish(it, INBOX_PARKED, h->outcome.text, h->outcome.finding);
         break;
     }
+}
+
+/* An attempt like any other, but it says nothing about the endpoint. */
+void hand_refused(struct hand *h, const char *words)
+{
+    struct item *it = h->item;
+    char text[600];
+
+    close_body(h);
+    if (!it || h->is_broken) {
+        hand_failed(h);
+        return;
+    }
+    snprintf(text, sizeof text, "the mailbox does not give the message: %s", words);
+    keep_outcome(h, &(struct handoff_outcome){ .result = HANDOFF_RETRY, .text = text, .finding = "inbox.not-given" });
+    h->started_ms = loop_now_ms(h->inbox->loop);
+    it->m.attempts++;
+    tell(h);
+    settle_retry(h, desk_object(it->desk));
 }
 
 /* The item is back from the queue role's memory, as it was before the outcome. */

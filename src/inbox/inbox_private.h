@@ -230,9 +230,10 @@ void hand_detach(struct hand *h); /* the item goes; a hand-over under way is kep
 bool hand_open_body(struct hand *h);
 bool hand_write_body(struct hand *h, struct bytes chunk); /* false: no more is wanted */
 void hand_fetched(struct hand *h);
-void hand_wait_again(struct hand *h); /* the connection went away under the body */
-void hand_failed(struct hand *h);     /* the body did not come: it is wanted again later */
-void hand_vanished(struct hand *h);   /* the message is not in the folder any more */
+void hand_wait_again(struct hand *h);                 /* the connection went away under the body */
+void hand_failed(struct hand *h);                     /* there is no room for the body: it is wanted again later */
+void hand_refused(struct hand *h, const char *words); /* by the mailbox, which did not give the body */
+void hand_vanished(struct hand *h);                   /* the message is not in the folder any more */
 void hand_saved(struct hand *h);
 void hand_resume(struct hand *h, struct item *it); /* after the queue role came back */
 

@@ -258,7 +258,7 @@ static void after_body(struct watcher *w)
     if (h) {
         h->watcher = NULL;
         if (w->is_refused)
-            hand_failed(h);
+            hand_refused(h, w->refused_words);
         else if (!w->got_body)
             hand_vanished(h);
         else

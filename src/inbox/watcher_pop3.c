@@ -284,7 +284,7 @@ static void after_body(struct watcher *w)
     if (h) {
         h->watcher = NULL;
         if (w->is_refused)
-            hand_failed(h);
+            hand_refused(h, w->refused_words);
         else
             hand_fetched(h);
     }

@@ -35,7 +35,7 @@ struct mail_server {
     char folder[100];
     bool has_folder;
     unsigned cut_after, cut_each;
-    const char *select_answer, *bad_token, *without;
+    const char *select_answer, *body_answer, *bad_token, *without;
     struct buf heard;
     unsigned lines;
 };
@@ -313,6 +313,8 @@ static void uid_command(struct session *s, const char *rest)
 
     if (bytes_starts_nocase(bytes_of(rest), "SEARCH")) {
         search(s, rest);
+    } else if (s->server->body_answer && strstr(items, "BODY.PEEK[]")) {
+        say(s, "%s %s", s->tag, s->server->body_answer);
     } else if (bytes_starts_nocase(bytes_of(rest), "FETCH")) {
         each_of(s, set, fetch_one, items);
         done(s, "FETCH");
@@ -628,6 +630,11 @@ void mail_server_say_bye(struct mail_server *s, const char *text)
 void mail_server_refuse_select(struct mail_server *s, const char *answer)
 {
     s->select_answer = answer;
+}
+
+void mail_server_refuse_body(struct mail_server *s, const char *answer)
+{
+    s->body_answer = answer;
 }
 
 void mail_server_refuse_token(struct mail_server *s, const char *token)

@@ -37,6 +37,7 @@ void mail_server_cut_after(struct mail_server *s, unsigned lines);
 void mail_server_cut_each(struct mail_server *s, unsigned lines);          /* again and again */
 void mail_server_say_bye(struct mail_server *s, const char *text);         /* to all that are connected, and closes */
 void mail_server_refuse_select(struct mail_server *s, const char *answer); /* NULL: no more */
+void mail_server_refuse_body(struct mail_server *s, const char *answer);   /* of whole messages; NULL: no more */
 void mail_server_refuse_token(struct mail_server *s, const char *token);   /* NULL: all are good */
 void mail_server_without(struct mail_server *s, const char *capability);   /* "IDLE"; NULL: all */
 unsigned mail_server_connections(const struct mail_server *s);             /* so far */

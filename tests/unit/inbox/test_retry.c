@@ -182,6 +182,54 @@ static void a_changed_endpoint_is_tried_at_once(void **state)
     assert_int_equal(fixture_count(f, INBOX_DONE), 5);
 }
 
+static void spool_is(struct fixture *f, const char *path)
+{
+    f->settings.spool = path;
+    inbox_set(f->inbox, &f->settings);
+}
+
+/* More messages than are taken in hand at one time, and nothing new comes to wake the endpoint. */
+static void a_spool_that_could_not_be_written_is_tried_again_by_itself(void **state)
+{
+    struct fixture *f = *state;
+    fixture_endpoint(f, "crm", "");
+    fixture_start(f);
+    fixture_until(f, idles);
+    spool_is(f, "/nonexistent/spool");
+    add_many(f, 20);
+    fixture_pass(f, 5 * 60 * 1000);
+    assert_int_equal(f->deliveries_count, 0);
+    assert_int_equal(fixture_count(f, INBOX_WAITING), 20);
+    spool_is(f, f->spool);
+    fixture_pass(f, 3 * 60 * 1000);
+    assert_int_equal(fixture_count(f, INBOX_DONE), 20);
+}
+
+static void a_message_that_the_server_does_not_give_is_tried_again_and_shown(void **state)
+{
+    struct fixture *f = *state;
+    fixture_endpoint(f, "crm", ",\"patience_h\":1");
+    fixture_start(f);
+    fixture_until(f, idles);
+    mail_server_refuse_body(f->server, "NO [UNAVAILABLE] not now");
+    fixture_add(f, "late");
+    fixture_pass(f, 10 * 60 * 1000);
+    struct kept *k = fixture_kept(f, "late");
+    assert_true(k->m.attempts > 1);
+    assert_non_null(strstr(k->m.last, "not now"));
+    mail_server_refuse_body(f->server, NULL);
+    fixture_pass(f, 30 * 60 * 1000);
+    assert_int_equal(fixture_delivered(f, "late"), 1);
+
+    mail_server_refuse_body(f->server, "NO [UNAVAILABLE] never");
+    fixture_add(f, "broken");
+    fixture_pass(f, 62 * 60 * 1000);
+    k = fixture_kept(f, "broken");
+    assert_int_equal(k->m.state, INBOX_PARKED);
+    assert_string_equal(k->m.finding, "inbox.not-given");
+    assert_int_equal(mail_server_count(f->server), 2);
+}
+
 /* Ten thousand wait at the first start; the endpoint is down, then well. */
 static void ten_thousand_messages_wait_in_bounded_memory(void **state)
 {
@@ -219,6 +267,8 @@ int main(void)
         T(the_endpoints_own_wish_is_kept),
         T(webhooks_take_several_at_a_time),
         T(a_changed_endpoint_is_tried_at_once),
+        T(a_spool_that_could_not_be_written_is_tried_again_by_itself),
+        T(a_message_that_the_server_does_not_give_is_tried_again_and_shown),
         T(ten_thousand_messages_wait_in_bounded_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
