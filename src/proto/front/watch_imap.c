@@ -225,7 +225,8 @@ static void heard_command(struct watch *w)
     }
     m->outstanding++;
     tag = bytes_slice(tag, 0, sizeof m->tag - 1);
-    memcpy(m->tag, tag.data, tag.size);
+    if (tag.size > 0)
+        memcpy(m->tag, tag.data, tag.size);
     m->tag[tag.size] = 0;
     if (bytes_equal_nocase(verb, BYTES_LIT("IDLE"))) {
         m->is_idle = true;
