@@ -146,6 +146,7 @@ struct place {
     size_t known_count, known_capacity;
     bool is_sorted;
     struct map *uidls;          /* with POP3: all that were seen */
+    struct map *by_number;      /* its items, by UIDVALIDITY and UID, or UIDL */
     bool is_resync;             /* the folder is to be gone through by fingerprint */
     struct map *by_fingerprint; /* while that lasts: open items */
     uint64_t scanned;           /* highest UID of it */
@@ -194,6 +195,10 @@ bool place_knows(struct place *p, uint64_t uid, const char *uidl);
 void place_uidl_add(struct place *p, const char *uidl, uint64_t id /* of its item */);
 void place_uidls_listed(struct place *p, const struct map *listed); /* all that the server has: raises the floor */
 void place_raise(struct place *p, uint64_t floor);                  /* all below was saved; saves it */
+void place_item_add(struct place *p, struct item *it);              /* under the number that it has */
+void place_item_remove(struct place *p, const struct item *it);
+/* The item here that is the same message of the folder; NULL: none. */
+struct item *place_same_item(const struct place *p, const struct item *it);
 void place_resync_begin(struct place *p);
 struct item *place_resync_match(struct place *p,
                                 const char *fingerprint); /* the open item that this message is, or NULL */

@@ -98,6 +98,7 @@ struct item *item_new(struct desk *d, struct place *p, const struct inbox_item *
     list_init(&it->node);
     save_init(&it->save, d->inbox, send_item, on_saved);
     keep_texts(it);
+    place_item_add(p, it);
     item_set_last(it, m->last, m->finding);
     return it;
 }
@@ -112,6 +113,7 @@ void item_free(struct item *it)
         hand_detach(it->hand);
     save_forget(&it->save);
     list_remove(&it->node);
+    place_item_remove(it->place, it);
     d->inbox->item_memory -= it->memory;
     free(it->texts);
     free(it->last);
@@ -135,10 +137,12 @@ void item_save(struct item *it)
 
 void item_set_number(struct item *it, uint64_t uidvalidity, uint64_t uid, const char *uidl)
 {
+    place_item_remove(it->place, it);
     it->m.uidvalidity = uidvalidity;
     it->m.uid = uid;
     it->m.uidl = uidl;
     keep_texts(it);
+    place_item_add(it->place, it);
 }
 
 void item_set_answer(struct item *it, uint32_t flags, const char *in_reply_to)

@@ -1,6 +1,7 @@
 /* inbox/place.c - what an endpoint has seen of a folder.
  *
  * With IMAP that is one number, the floor, and what was seen above it before this process lived; with POP3 the UIDLs themselves. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,7 @@ struct place *desk_place_new(struct desk *d, const struct inbox_place *m)
     p->m = *m;
     p->mailbox = mem_strdup(m->mailbox);
     p->folder = mem_strdup(m->folder);
+    p->by_number = map_new();
     save_init(&p->save, d->inbox, send_place, on_saved);
     list_append(&d->places, &p->node);
     return p;
@@ -47,6 +49,7 @@ void place_free(struct place *p)
     list_remove(&p->node);
     map_free(p->uidls);
     map_free(p->by_fingerprint);
+    map_free(p->by_number);
     free(p->known);
     free(p->mailbox);
     free(p->folder);
@@ -167,6 +170,40 @@ bool place_knows(struct place *p, uint64_t uid, const char *uidl)
     if (!text_is_empty(uidl))
         return p->uidls && map_get(p->uidls, uidl);
     return uid < p->m.floor || knows_uid(p, uid);
+}
+
+/* -- items by number: each after-action asks for those of the other endpoints, and there may be thousands -- */
+
+struct number {
+    char text[160];
+};
+
+static struct number number_of(const struct item *it)
+{
+    struct number n;
+
+    if (text_is_empty(it->m.uidl))
+        snprintf(n.text, sizeof n.text, "%llu.%llu", (unsigned long long)it->m.uidvalidity,
+                 (unsigned long long)it->m.uid);
+    else
+        snprintf(n.text, sizeof n.text, "=%s", it->m.uidl);
+    return n;
+}
+
+void place_item_add(struct place *p, struct item *it)
+{
+    map_put(p->by_number, number_of(it).text, it);
+}
+
+void place_item_remove(struct place *p, const struct item *it)
+{
+    if (place_same_item(p, it) == it)
+        map_remove(p->by_number, number_of(it).text);
+}
+
+struct item *place_same_item(const struct place *p, const struct item *it)
+{
+    return map_get(p->by_number, number_of(it).text);
 }
 
 /* -- going through a folder whose numbers all changed -- */

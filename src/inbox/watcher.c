@@ -365,17 +365,14 @@ static bool is_wanted_by_others(const struct watcher *w, const struct item *it, 
 {
     LIST_EACH (node, &w->desks) {
         struct desk *d = LIST_OF(node, struct desk, in_watcher);
-        if (d == it->desk)
+        if (d == it->desk || !d->place)
             continue;
-        if (d->place && (d->place->is_resync || !place_knows(d->place, it->m.uid, it->m.uidl)))
+        if (d->place->is_resync || !place_knows(d->place, it->m.uid, it->m.uidl))
             return true;
-        LIST_EACH (at, &d->items) {
-            const struct item *other = LIST_OF(at, struct item, node);
-            bool is_same = other->m.uid == it->m.uid && text_equal(other->m.uidl, it->m.uidl);
-            if (is_same &&
-                (other->m.state == INBOX_WAITING || (other->m.state == INBOX_PARKED && after != ENDPOINT_AFTER_SEEN)))
-                return true;
-        }
+        const struct item *other = place_same_item(d->place, it);
+        if (other &&
+            (other->m.state == INBOX_WAITING || (other->m.state == INBOX_PARKED && after != ENDPOINT_AFTER_SEEN)))
+            return true;
     }
     return false;
 }
