@@ -354,11 +354,8 @@ int main(int argc, char **argv)
         const char *name;
         int (*put)(void);
     } parts[] = {
-        { "settings", put_settings },
-        { "provider", put_provider },
-        { "endpoint", put_endpoint },
-        { "switches", put_switches },
-        { "findings", put_findings },
+        { "settings", put_settings }, { "provider", put_provider }, { "endpoint", put_endpoint },
+        { "switches", put_switches }, { "findings", put_findings },
     };
     for (size_t i = 0; argc == 2 && i < sizeof parts / sizeof parts[0]; i++) {
         if (strcmp(parts[i].name, argv[1]) == 0)

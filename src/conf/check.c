@@ -33,7 +33,8 @@ static void check_mode(const struct check *c, const struct conf_listener *l)
     struct fault f = { 0 };
     if (text_equal(l->protocol, "smtp") || text_equal(l->mode, "through"))
         return;
-    fault_set(&f, FAULT_CONFIG, INVALID, "mode queue is for smtp only: leave it out, %s is always through", l->protocol);
+    fault_set(&f, FAULT_CONFIG, INVALID, "mode queue is for smtp only: leave it out, %s is always through",
+              l->protocol);
     c->tell(c->ctx, "listeners", l, &f);
 }
 

@@ -146,7 +146,8 @@ static void on_step(void *ctx, const char *step, const char *seen)
         return;
     }
     learn_from_token(p);
-    const char *trouble = token_view_finding(upstream_token_view(p->up), "smtp", p->tenant, loop_wall_ms(p->relay->loop));
+    const char *trouble = token_view_finding(upstream_token_view(p->up), "smtp", p->tenant,
+                                             loop_wall_ms(p->relay->loop));
     /* Only what the token itself shows; whether Exchange knows its service principal shows at the sign-in. */
     bool is_bad = trouble && strcmp(trouble, "token.service-principal") != 0 && strcmp(trouble, "token.roles") != 0;
     tell(p, step, !is_bad, seen);

@@ -34,7 +34,7 @@ struct vault_role {
     struct login *login;
     struct map *marks; /* "kind/key" -> hash of the object's JSON: the same object sent again is no change */
     struct channel *queue, *inbox; /* NULL: not there now */
-    bool has_objects; /* the queue has sent all of them once */
+    bool has_objects;              /* the queue has sent all of them once */
 };
 
 struct peer {
@@ -202,12 +202,9 @@ static const struct channel_row relay_rows[] = {
     { 0 },
 };
 static const struct channel_row inbox_rows[] = {
-    CHANNEL_ROW(TOKEN_ASK, token_ask, heard_token_ask),
-    CHANNEL_ROW(TOKEN_ANSWER, token_answer, NULL),
-    CHANNEL_ROW(SIGN_ASK, sign_ask, heard_sign_ask),
-    CHANNEL_ROW(SIGN_ANSWER, sign_answer, NULL),
-    CHANNEL_ROW(VAULT_MAILBOX_STATE, mailbox_state, NULL),
-    { 0 },
+    CHANNEL_ROW(TOKEN_ASK, token_ask, heard_token_ask),    CHANNEL_ROW(TOKEN_ANSWER, token_answer, NULL),
+    CHANNEL_ROW(SIGN_ASK, sign_ask, heard_sign_ask),       CHANNEL_ROW(SIGN_ANSWER, sign_answer, NULL),
+    CHANNEL_ROW(VAULT_MAILBOX_STATE, mailbox_state, NULL), { 0 },
 };
 static const struct channel_row admin_rows[] = {
     ADMIN_ROWS(heard_ask, NULL, NULL, heard_cancel),
