@@ -133,6 +133,8 @@ void stream_end(struct request *r);
 /* ask.c */
 /* `in` is given (NULL: nothing), `secret` lent. When all asks of the request are answered, `then` runs. */
 struct ask *request_ask(struct request *r, enum admin_peer peer, const char *verb, json_t *in);
+/* The queue role is asked with the body as it came, and its answer is ours. */
+void request_pass_body(struct request *r, const char *verb);
 struct ask *request_ask_secret(struct request *r, enum admin_peer peer, const char *verb, json_t *in,
                                struct bytes secret);
 struct ask *request_ask_long(struct request *r, enum admin_peer peer, const char *verb, json_t *in);

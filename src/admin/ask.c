@@ -221,3 +221,12 @@ void admin_parent_answered(struct admin *a, uint64_t tag, const char *json)
     answered(k, answer ? status : 503, answer ? answer : away_json(ADMIN_PEER_PARENT, "gave no answer"), BYTES_NONE,
              -1);
 }
+
+void request_pass_body(struct request *r, const char *verb)
+{
+    json_t *body = request_json(r);
+    if (!body)
+        return;
+    request_ask(r, ADMIN_PEER_QUEUE, verb, json_incref(body));
+    request_then(r, respond_first);
+}

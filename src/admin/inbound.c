@@ -53,23 +53,14 @@ void inbound_content(struct request *r)
     request_then(r, pass_content);
 }
 
-static void pass_ids(struct request *r, const char *verb)
-{
-    json_t *body = request_json(r);
-    if (!body)
-        return;
-    request_ask(r, ADMIN_PEER_QUEUE, verb, json_incref(body));
-    request_then(r, respond_first);
-}
-
 void inbound_retry(struct request *r)
 {
-    pass_ids(r, "inbound.retry");
+    request_pass_body(r, "inbound.retry");
 }
 
 void inbound_remove(struct request *r)
 {
-    pass_ids(r, "inbound.remove");
+    request_pass_body(r, "inbound.remove");
 }
 
 /* --- for programs: mail that an endpoint keeps --- */

@@ -47,33 +47,24 @@ void messages_content(struct request *r)
     request_then(r, content_from_fd);
 }
 
-static void pass_ids(struct request *r, const char *verb)
-{
-    json_t *body = request_json(r);
-    if (!body)
-        return;
-    request_ask(r, ADMIN_PEER_QUEUE, verb, json_incref(body));
-    request_then(r, respond_first);
-}
-
 void messages_retry(struct request *r)
 {
-    pass_ids(r, "message.retry");
+    request_pass_body(r, "message.retry");
 }
 
 void messages_hold(struct request *r)
 {
-    pass_ids(r, "message.hold");
+    request_pass_body(r, "message.hold");
 }
 
 void messages_release(struct request *r)
 {
-    pass_ids(r, "message.release");
+    request_pass_body(r, "message.release");
 }
 
 void messages_remove(struct request *r)
 {
-    pass_ids(r, "message.remove");
+    request_pass_body(r, "message.remove");
 }
 
 void queue_stats(struct request *r)
