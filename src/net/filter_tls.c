@@ -271,6 +271,9 @@ static bool holds_input(const struct filter *f)
 static void free_tls(struct filter *f)
 {
     struct tls_filter *t = of(f);
+    /* A connection that ends without a goodbye would take its session along, and the next handshake would be a long one. */
+    if (t->is_up)
+        SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(t->ssl);
     tls_context_free(t->context);
     free(t->host);

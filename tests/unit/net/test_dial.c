@@ -1,5 +1,7 @@
 /* Dialling, TLS in both forms, and look-ups: what succeeds, and how each failure is sorted and said. */
 #include <fcntl.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,6 +31,7 @@ struct server {
     struct tls_context *tls; /* implicit; NULL: plain */
     const char *greeting;    /* in plain text */
     struct test_end end;
+    int fd;  /* of the connection last accepted; it owns it */
     int raw; /* of a server that says nothing */
     bool is_mute;
 };
@@ -78,6 +81,7 @@ static void on_accepted(void *ctx, int fd, const struct net_addr *peer)
         s->raw = fd;
         return;
     }
+    s->fd = fd;
     s->end.conn = conn_accept(s->end.loop, fd, NULL, &test_end_events, &s->end);
     if (s->tls)
         conn_start_tls_server(s->end.conn, s->tls);
@@ -222,6 +226,35 @@ static void implicit_tls_carries_bytes(void **state)
         free(big);
         close_scene(&s);
     }
+}
+
+/* Octets that the server has sent once the client has heard its greeting: a certificate among them or not. */
+static size_t octets_of_a_sign_on(struct scene *s)
+{
+    struct tcp_info info = { 0 };
+    dial(s, "localhost", trusting, NULL);
+    TEST_UNTIL(s->loop, s->client.ready && s->server.end.ready);
+    conn_write(s->server.end.conn, BYTES_LIT("220 hello"));
+    TEST_UNTIL(s->loop, s->client.got.size == 9);
+    assert_int_equal(getsockopt(s->server.fd, IPPROTO_TCP, TCP_INFO, &info, &(socklen_t){ sizeof info }), 0);
+    conn_free(s->client.conn);
+    TEST_UNTIL(s->loop, s->server.end.closed);
+    conn_free(s->server.end.conn);
+    s->client.conn = s->server.end.conn = NULL;
+    s->client.ready = s->server.end.ready = s->server.end.closed = 0;
+    buf_clear(&s->client.got);
+    return (size_t)info.tcpi_bytes_sent;
+}
+
+static void the_next_handshake_goes_on_where_a_torn_connection_was(void **state)
+{
+    struct scene s;
+    open_scene(&s);
+    s.server.tls = server_context(&good);
+    size_t first = octets_of_a_sign_on(&s), certificate = good.certificate.size / 2; /* PEM is longer than DER */
+    for (int i = 0; i < 3; i++)
+        assert_true(octets_of_a_sign_on(&s) + certificate < first);
+    close_scene(&s);
 }
 
 static void tls_input_waits_while_its_owner_pauses(void **state)
@@ -464,6 +497,7 @@ int main(void)
         cmocka_unit_test(an_address_is_not_looked_up),
         cmocka_unit_test(a_socket_in_the_file_system_is_dialled),
         cmocka_unit_test(implicit_tls_carries_bytes),
+        cmocka_unit_test(the_next_handshake_goes_on_where_a_torn_connection_was),
         cmocka_unit_test(tls_input_waits_while_its_owner_pauses),
         cmocka_unit_test(tls_input_that_was_read_ahead_is_not_forgotten),
         cmocka_unit_test(a_quiet_tls_connection_costs_no_turns),
