@@ -51,7 +51,7 @@ static void give_command(struct imap_client *c, unsigned which)
         imap_client_select(c, "INBOX", false);
         break;
     case 1:
-        imap_client_search(c, 2);
+        imap_client_search(c, 2, 0);
         break;
     case 2:
         imap_client_fetch(c, uids, 3, true);

@@ -106,8 +106,8 @@ bool imap_client_is_ready(const struct imap_client *c);
 void imap_client_list(struct imap_client *c);
 void imap_client_select(struct imap_client *c, const char *folder, bool read_only);
 void imap_client_create(struct imap_client *c, const char *folder);
-/* UIDs from `first` on (1: all), that are not deleted. */
-void imap_client_search(struct imap_client *c, uint64_t first);
+/* UIDs from `first` (1: all) to `last` (0: to the end), that are not deleted. */
+void imap_client_search(struct imap_client *c, uint64_t first, uint64_t last);
 /* UID, size, date, flags and, if wanted, header of these UIDs. */
 void imap_client_fetch(struct imap_client *c, const uint64_t *uids, size_t count, bool with_header);
 void imap_client_fetch_body(struct imap_client *c, uint64_t uid); /* BODY.PEEK[]; streams; marks nothing */

@@ -74,6 +74,7 @@ struct imap_client {
     bool is_selected;
     struct imap_folder selected;
     uint64_t uid;         /* the message of the command; SEARCH: the first */
+    uint64_t last_uid;    /* SEARCH: the last; 0: to the end */
     struct buf set;       /* FETCH: what is still to be asked for */
     size_t marked_others; /* LOOK: messages marked as deleted that are not ours */
     struct {

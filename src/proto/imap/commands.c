@@ -109,15 +109,19 @@ enum imap_step imap_heard_select(struct imap_client *c, const struct imap_reply 
     return STEP_READY;
 }
 
-void imap_client_search(struct imap_client *c, uint64_t first)
+void imap_client_search(struct imap_client *c, uint64_t first, uint64_t last)
 {
     c->uid = first ? first : 1;
+    c->last_uid = last;
     start(c, "search", STEP_SEARCH);
 }
 
 void imap_say_search(struct imap_client *c)
 {
-    imap_client_say(c, "UID SEARCH UID %llu:* UNDELETED", ULL(c->uid));
+    if (c->last_uid)
+        imap_client_say(c, "UID SEARCH UID %llu:%llu UNDELETED", ULL(c->uid), ULL(c->last_uid));
+    else
+        imap_client_say(c, "UID SEARCH UID %llu:* UNDELETED", ULL(c->uid));
 }
 
 /* "3:5,9": neighbours stand for all between them. */

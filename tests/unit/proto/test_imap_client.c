@@ -87,7 +87,7 @@ static void on_ready(void *ctx)
         imap_client_create(c, "Done");
         break;
     case 'F':
-        imap_client_search(c, 5);
+        imap_client_search(c, 5, 0);
         break;
     case 'h':
         imap_client_fetch(c, some, 4, true);
