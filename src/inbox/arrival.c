@@ -177,18 +177,110 @@ static bool is_found_again(struct watcher *w, struct desk *d, const struct inbox
     return true;
 }
 
+/* Under new numbers, what came before the first look is old by its date. */
+static bool is_from_before(const struct place *p, const struct endpoint *e, const struct inbox_item *m)
+{
+    return p->is_resync && !e->include_old && m->received_ms < p->m.began_ms;
+}
+
+/* -- what the mailbox did not give at first -- */
+
+static struct item *unread_here(const struct place *p, const struct inbox_item *m)
+{
+    struct item *it = p->is_resync ? NULL : place_same_item(p, m);
+    return it && item_is_unread(it) && !it->is_fresh ? it : NULL;
+}
+
+static void take_again(struct watcher *w, struct item *it, const struct inbox_item *m)
+{
+    item_read(it, m);
+    it->is_fresh = true;
+    list_remove(&it->node);
+    list_append(&w->fresh, &it->node);
+}
+
+/* As if its header had not come; it is in the store as it was. */
+static void take_back(struct item *it)
+{
+    it->is_fresh = it->wants_known = it->wants_duplicate = false;
+    it->m.fingerprint = "";
+    it->m.state = INBOX_WAITING;
+    it->m.finished_ms = 0;
+    list_remove(&it->node);
+    list_append(&it->desk->items, &it->node);
+}
+
+static void tell_not_given(const struct item *it)
+{
+    char id[17];
+
+    inbox_id_text(it->m.id, id);
+    log_warn("mail.not-given", LOG_TEXT("item", id), LOG_TEXT("endpoint", it->desk->endpoint),
+             LOG_TEXT("mailbox", it->place->mailbox), LOG_TEXT("folder", it->place->folder),
+             LOG_UNSIGNED("uid", it->m.uid), LOG_TEXT("uidl", it->m.uidl), LOG_UNSIGNED("attempt", it->m.attempts),
+             LOG_TEXT("text", it->last ? it->last : ""), LOG_TEXT("finding", it->finding));
+}
+
+static void not_given_for(struct watcher *w, struct desk *d, const struct inbox_item *m, const char *text)
+{
+    const struct endpoint *e = desk_object(d);
+    struct place *p = d->place;
+    struct item *it;
+
+    if (!e || !p)
+        return;
+    it = unread_here(p, m);
+    if (!it && ((!p->is_resync && place_knows(p, m->uid, m->uidl)) || is_from_before(p, e, m)))
+        return;
+    it = it ? it : add(w, d, m);
+    it->m.attempts++;
+    item_wait(it, text, "inbox.not-given", finding_backoff_s(text));
+    tell_not_given(it);
+}
+
+void arrival_not_given(struct watcher *w, const struct arrival *a, const char *words)
+{
+    struct arena *arena = arena_new();
+    const struct inbox_item m = describe(w, a, NULL, "", arena);
+    const char *text = arena_printf(arena, "the mailbox does not give the message: %s", words);
+
+    LIST_EACH (node, &w->desks)
+        not_given_for(w, LIST_OF(node, struct desk, in_watcher), &m, text);
+    arena_free(arena);
+}
+
+void arrival_gone(struct watcher *w, const struct arrival *a)
+{
+    struct arena *arena = arena_new();
+    const struct inbox_item m = describe(w, a, NULL, "", arena);
+
+    LIST_EACH (node, &w->desks) {
+        const struct place *p = LIST_OF(node, struct desk, in_watcher)->place;
+        struct item *it = p ? unread_here(p, &m) : NULL;
+        if (it)
+            item_finish(it, INBOX_SKIPPED, "it was gone before it could be read", "");
+    }
+    arena_free(arena);
+}
+
 static void take_for(struct watcher *w, struct desk *d, const struct arrival *a, const struct inbox_item *m,
                      const struct letter *l)
 {
     const struct endpoint *e = desk_object(d);
     struct place *p = d->place;
+    struct item *it;
 
+    if (e && p && (it = unread_here(p, m))) {
+        take_again(w, it, m);
+        judge(w, it, e, l);
+        return;
+    }
     if (!e || !p || (p->is_resync ? is_found_again(w, d, m) : place_knows(p, a->uid, m->uidl)))
         return;
-    bool is_old = a->is_old || (p->is_resync && !e->include_old && m->received_ms < p->m.began_ms);
+    bool is_old = a->is_old || is_from_before(p, e, m);
     if (is_old && w->protocol == OBJECT_IMAP)
         return; /* the floor remembers it */
-    struct item *it = add(w, d, m);
+    it = add(w, d, m);
     it->wants_known = p->is_resync && !is_old;
     if (is_old)
         skip(it, "it was there before");
@@ -368,10 +460,22 @@ void arrival_item_saved(struct item *it)
     desk_pump(d);
 }
 
+void arrival_drop_of(struct watcher *w, struct desk *d)
+{
+    LIST_EACH (node, &w->fresh) {
+        struct item *it = LIST_OF(node, struct item, node);
+        if (it->desk == d && it->is_stored)
+            take_back(it);
+        else if (it->desk == d)
+            item_free(it);
+    }
+    forget_lookup(d);
+}
+
 void arrival_drop(struct watcher *w)
 {
     for (struct list *node; (node = w->fresh.next) != &w->fresh;)
-        item_free(LIST_OF(node, struct item, node));
+        arrival_drop_of(w, LIST_OF(node, struct item, node)->desk);
     LIST_EACH (node, &w->desks)
         forget_lookup(LIST_OF(node, struct desk, in_watcher));
     w->looking_up = 0;

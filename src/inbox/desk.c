@@ -142,7 +142,8 @@ int64_t desk_keep_until(const struct desk *d)
 
 static bool is_free(const struct desk *d, const struct item *it)
 {
-    return it->m.state == INBOX_WAITING && !it->hand && !save_is_pending(&it->save) && it->place == d->place;
+    return it->m.state == INBOX_WAITING && !item_is_unread(it) && !it->hand && !save_is_pending(&it->save) &&
+           it->place == d->place;
 }
 
 /* The oldest that is due; `next_ms` becomes the earliest of the others, or stays. */
@@ -234,5 +235,7 @@ void desk_retry_now(struct desk *d)
             it->m.next_ms = now;
         it->after_next_ms = 0;
     }
+    if (d->watcher)
+        watcher_work_later(d->watcher);
     desk_pump(d);
 }

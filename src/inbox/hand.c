@@ -324,11 +324,6 @@ static void run(struct hand *h)
 
 /* -- outcome -- */
 
-static int64_t patience_ms(const struct endpoint *e)
-{
-    return (int64_t)(e && e->patience_h ? e->patience_h : INBOX_PATIENCE_H) * 3600 * 1000;
-}
-
 #define HAND_FIELDS(h, id) \
     LOG_TEXT("item", id), LOG_TEXT("endpoint", (h)->endpoint), LOG_TEXT("mailbox", (h)->item->place->mailbox), \
         LOG_UNSIGNED("attempt", (h)->item->m.attempts), \
@@ -358,23 +353,10 @@ static void settle_done(struct hand *h, const struct endpoint *e)
                 h->outcome.finding);
 }
 
-static void settle_retry(struct hand *h, const struct endpoint *e)
+static void settle_retry(struct hand *h)
 {
-    struct item *it = h->item;
-    int64_t now = loop_wall_ms(h->inbox->loop);
-    int64_t began = it->patience_ms ? it->patience_ms : it->m.seen_ms;
-    int64_t ends = began + patience_ms(e);
-
-    it->failed_ms = now;
-    if (now >= ends) {
-        item_finish(it, INBOX_PARKED, h->outcome.text, h->outcome.finding);
-        return;
-    }
-    it->m.next_ms = now + retry_delay_ms(&h->inbox->retry, it->m.attempts, h->outcome.retry_after_s);
-    if (it->m.next_ms > ends) /* the last attempt is due at the very end */
-        it->m.next_ms = ends;
-    item_set_last(it, h->outcome.text, h->outcome.finding);
-    item_save(it);
+    h->item->failed_ms = loop_wall_ms(h->inbox->loop);
+    item_wait(h->item, h->outcome.text, h->outcome.finding, h->outcome.retry_after_s);
 }
 
 /* The hand goes when the outcome is on disk. */
@@ -391,7 +373,7 @@ static void settle(struct hand *h)
         settle_done(h, e);
         break;
     case HANDOFF_RETRY:
-        settle_retry(h, e);
+        settle_retry(h);
         break;
     case HANDOFF_PARK:
         item_finish(it, INBOX_PARKED, h->outcome.text, h->outcome.finding);
@@ -415,7 +397,7 @@ void hand_refused(struct hand *h, const char *words)
     h->started_ms = loop_now_ms(h->inbox->loop);
     it->m.attempts++;
     tell(h);
-    settle_retry(h, desk_object(it->desk));
+    settle_retry(h);
 }
 
 /* The item is back from the queue role's memory, as it was before the outcome. */

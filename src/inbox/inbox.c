@@ -330,6 +330,7 @@ static struct item *recall_item(struct desk *d, struct place *p, const struct in
 {
     struct item *it = item_new(d, p, m);
 
+    it->is_stored = true;
     insert_by_id(d, it);
     if (!text_is_empty(m->uidl))
         place_uidl_add(p, m->uidl, m->id);
@@ -353,6 +354,8 @@ static void change_item(struct desk *d, struct place *p, const struct inbox_item
     it->patience_ms = loop_wall_ms(d->inbox->loop);
     if (m->state == INBOX_WAITING)
         d->gate_ms = 0;
+    if (d->watcher)
+        watcher_work_later(d->watcher);
     desk_pump(d);
 }
 

@@ -113,7 +113,8 @@ struct item {
     struct place *place;
     struct hand *hand;
     struct item *twin;                 /* of the same fingerprint, while its place is gone through */
-    bool is_fresh;                     /* not yet saved for the first time */
+    bool is_fresh;                     /* with its header: not yet saved */
+    bool is_stored;                    /* the queue role has it */
     bool wants_known, wants_duplicate; /* to be looked up: by fingerprint, by Message-ID */
     bool is_acting;                    /* its after-action is under way */
     bool is_confirmed;                 /* seen again under a new UIDVALIDITY */
@@ -131,7 +132,13 @@ void item_save(struct item *it);
 void item_set_number(struct item *it, uint64_t uidvalidity, uint64_t uid, const char *uidl);
 void item_set_answer(struct item *it, uint32_t flags, const char *in_reply_to);
 void item_finish(struct item *it, enum inbox_state state, const char *last, const char *finding); /* and saves it */
-bool item_is_open(const struct item *it); /* somebody still wants the message to stay where it is */
+/* After an attempt that failed: it waits, longer each time (`wish_s` 0: nobody wished for a time), and is parked at the end of the
+ * endpoint's patience. Saved, unless it is fresh. */
+void item_wait(struct item *it, const char *last, const char *finding, uint32_t wish_s);
+/* It waits for its header: the mailbox lists the message and does not give it. */
+bool item_is_unread(const struct item *it);
+void item_read(struct item *it, const struct inbox_item *m); /* here is its header */
+bool item_is_open(const struct item *it);                    /* somebody still wants the message to stay where it is */
 
 /* -- desk.c: an endpoint at work -- */
 
@@ -198,7 +205,7 @@ void place_raise(struct place *p, uint64_t floor);                  /* all below
 void place_item_add(struct place *p, struct item *it);              /* under the number that it has */
 void place_item_remove(struct place *p, const struct item *it);
 /* The item here that is the same message of the folder; NULL: none. */
-struct item *place_same_item(const struct place *p, const struct item *it);
+struct item *place_same_item(const struct place *p, const struct inbox_item *m);
 void place_resync_begin(struct place *p);
 struct item *place_resync_match(struct place *p,
                                 const char *fingerprint); /* the open item that this message is, or NULL */
@@ -235,10 +242,11 @@ void hand_detach(struct hand *h); /* the item goes; a hand-over under way is kep
 bool hand_open_body(struct hand *h);
 bool hand_write_body(struct hand *h, struct bytes chunk); /* false: no more is wanted */
 void hand_fetched(struct hand *h);
-void hand_wait_again(struct hand *h);                 /* the connection went away under the body */
-void hand_failed(struct hand *h);                     /* there is no room for the body: it is wanted again later */
-void hand_refused(struct hand *h, const char *words); /* by the mailbox, which did not give the body */
-void hand_vanished(struct hand *h);                   /* the message is not in the folder any more */
+void hand_wait_again(struct hand *h); /* the connection went away under the body */
+void hand_failed(struct hand *h);     /* there is no room for the body: it is wanted again later */
+void hand_refused(struct hand *h,
+                  const char *words); /* by the mailbox, which did not give the body, or went away at it */
+void hand_vanished(struct hand *h);   /* the message is not in the folder any more */
 void hand_saved(struct hand *h);
 void hand_resume(struct hand *h, struct item *it); /* after the queue role came back */
 
@@ -270,10 +278,15 @@ struct arrival {
 };
 
 void arrival_take(struct watcher *w, const struct arrival *a);
+/* It stands in the folder, but its header is not given (`words` of the server): it waits without. */
+void arrival_not_given(struct watcher *w, const struct arrival *a, const char *words);
+/* One that waited for its header is not in the folder any more. */
+void arrival_gone(struct watcher *w, const struct arrival *a);
 void arrival_end(struct watcher *w); /* of the batch; watcher_batch_saved() follows, perhaps at once */
 void arrival_item_saved(struct item *it);
 void arrival_lookup_answer(struct inbox *i, const struct inbox_lookup_answer *answer);
 void arrival_drop(struct watcher *w); /* what was not saved yet */
+void arrival_drop_of(struct watcher *w, struct desk *d);
 
 /* -- watcher.c -- */
 
@@ -291,6 +304,8 @@ enum watcher_job {
     JOB_SELECT,
     JOB_SEARCH,
     JOB_HEADERS,
+    JOB_DATA,     /* of messages whose header is not given */
+    JOB_STANDING, /* are they there at all? */
     JOB_BODY,
     JOB_AFTER,
     JOB_CREATE,
@@ -314,6 +329,16 @@ struct pop3_entry {
     uint64_t size;
     char *uidl;
     bool is_deleted;
+};
+
+enum header_state { HEADER_WANTED, HEADER_ASKED, HEADER_GIVEN, HEADER_DOUBTED };
+
+struct header { /* one that is to be fetched */
+    uint64_t uid, size;
+    int64_t received_ms;
+    enum header_state state;
+    bool stands; /* doubted, but the folder has the message */
+    char *words; /* of the server; NULL: it said nothing */
 };
 
 struct watcher {
@@ -340,6 +365,13 @@ struct watcher {
     int64_t since_ms;
     char finding[FAULT_ID_SIZE], text[FAULT_TEXT_SIZE];
 
+    /* Headers, whatever became of connections */
+    size_t batch_limit;  /* less than INBOX_BATCH after a connection died at a batch */
+    uint64_t deadly_uid; /* it died at this one alone */
+    unsigned deadly_times;
+    char deadly_words[200];
+    unsigned barren; /* batches in a row of which nothing was given */
+
     /* IMAP, of this connection */
     bool is_selected, was_asked_to_create, is_idling, is_stopping_idle;
     uint64_t uidvalidity, uidnext;
@@ -351,17 +383,23 @@ struct watcher {
     size_t uids_count, uids_capacity, uids_at;
     struct list fresh; /* items of the batch that are not saved yet */
     unsigned looking_up;
-    bool is_saving; /* the batch is looked up or saved; nothing else goes on meanwhile */
-    uint64_t batch_last;
-    struct hand *hand;  /* whose body comes */
-    struct item *after; /* whose after-action is under way */
+    bool is_saving;                     /* the batch is looked up or saved; nothing else goes on meanwhile */
+    struct header headers[INBOX_BATCH]; /* the batch */
+    size_t headers_count;
+    bool is_again;       /* they were asked for before: the floor is past them */
+    uint64_t batch_last; /* 0: the floor stays */
+    size_t chunk, asked; /* how many of the batch are asked for at once; of the last command */
+    bool is_deadly;      /* one of the batch killed connections, and is not asked about */
+    struct hand *hand;   /* whose body comes */
+    struct item *after;  /* whose after-action is under way */
     bool got_body;
     int refused_status;
     char refused_code[64], refused_words[400];
     /* POP3, of this connection */
     struct pop3_entry *entries;
     size_t entries_count, entries_capacity, entries_at;
-    struct buf header; /* of the TOP under way */
+    struct buf header;        /* of the TOP under way */
+    struct pop3_entry *entry; /* whose header it is */
     bool has_listed, is_header_whole;
     unsigned batch; /* messages of it so far */
 };
@@ -387,11 +425,21 @@ void watcher_refused(struct watcher *w, const char *code, const char *words);
 bool watcher_has_room(const struct watcher *w); /* for more items */
 struct hand *watcher_next_hand(struct watcher *w);
 struct item *watcher_next_after(struct watcher *w);
+/* Waits for its header, and is to be asked for again; the next one behind `before` (NULL: the first). */
+struct item *watcher_next_unread(struct watcher *w, const struct item *before);
 void watcher_after_done(struct watcher *w, bool is_ok);
 
 /* watcher_imap.c, watcher_pop3.c: the next command, if there is one to give; false: nothing to do now. */
 bool watcher_imap_work(struct watcher *w);
 bool watcher_pop3_work(struct watcher *w);
+void watcher_imap_fail(struct watcher *w, const char *when); /* a refusal that concerns the whole folder */
+/* watcher_imap_headers.c. True: a command was given, or a batch is being saved. */
+bool watcher_imap_headers(struct watcher *w);
+void watcher_imap_message(struct watcher *w, const struct imap_message *m);
+void watcher_imap_stands(struct watcher *w, uint64_t uid);
+void watcher_imap_headers_ready(struct watcher *w);
+void watcher_imap_headers_lost(struct watcher *w, const char *words); /* the connection went away at them */
+void watcher_imap_headers_forget(struct watcher *w);
 void watcher_imap_batch_saved(struct watcher *w);
 void watcher_imap_idle(struct watcher *w);
 void watcher_imap_stop_idle(struct watcher *w);

@@ -66,6 +66,7 @@ static void on_saved(struct save *s, uint64_t queued_id)
     if (it->fd >= 0)
         it->m.flags |= INBOX_BODY;
     it->fd = -1;
+    it->is_stored = true;
     if (it->is_fresh) {
         arrival_item_saved(it);
         return;
@@ -176,6 +177,51 @@ void item_finish(struct item *it, enum inbox_state state, const char *last, cons
         it->m.finished_ms = loop_wall_ms(it->desk->inbox->loop);
     tell(it);
     item_save(it);
+}
+
+static int64_t patience_ms(const struct endpoint *e)
+{
+    return (int64_t)(e && e->patience_h ? e->patience_h : INBOX_PATIENCE_H) * 3600 * 1000;
+}
+
+void item_wait(struct item *it, const char *last, const char *finding, uint32_t wish_s)
+{
+    struct inbox *i = it->desk->inbox;
+    int64_t now = loop_wall_ms(i->loop), began = it->patience_ms ? it->patience_ms : it->m.seen_ms;
+    int64_t ends = began + patience_ms(desk_object(it->desk));
+
+    if (now >= ends) {
+        item_finish(it, INBOX_PARKED, last, finding);
+        return;
+    }
+    it->m.next_ms = now + retry_delay_ms(&i->retry, it->m.attempts, wish_s);
+    if (it->m.next_ms > ends) /* the last attempt is due at the very end */
+        it->m.next_ms = ends;
+    item_set_last(it, last, finding);
+    if (!it->is_fresh)
+        item_save(it);
+}
+
+bool item_is_unread(const struct item *it)
+{
+    return text_is_empty(it->m.fingerprint) && it->m.state == INBOX_WAITING;
+}
+
+void item_read(struct item *it, const struct inbox_item *m)
+{
+    it->m.fingerprint = m->fingerprint;
+    it->m.message_id = m->message_id;
+    it->m.sender = m->sender;
+    it->m.recipients = m->recipients;
+    it->m.subject = m->subject;
+    it->m.in_reply_to = m->in_reply_to;
+    it->m.flags = m->flags;
+    it->m.size = m->size;
+    it->m.received_ms = m->received_ms;
+    it->m.next_ms = m->next_ms;
+    it->m.attempts = 0; /* of handing it over */
+    keep_texts(it);
+    item_set_last(it, "", "");
 }
 
 bool item_is_open(const struct item *it)

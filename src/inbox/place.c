@@ -178,32 +178,31 @@ struct number {
     char text[160];
 };
 
-static struct number number_of(const struct item *it)
+static struct number number_of(const struct inbox_item *m)
 {
     struct number n;
 
-    if (text_is_empty(it->m.uidl))
-        snprintf(n.text, sizeof n.text, "%llu.%llu", (unsigned long long)it->m.uidvalidity,
-                 (unsigned long long)it->m.uid);
+    if (text_is_empty(m->uidl))
+        snprintf(n.text, sizeof n.text, "%llu.%llu", (unsigned long long)m->uidvalidity, (unsigned long long)m->uid);
     else
-        snprintf(n.text, sizeof n.text, "=%s", it->m.uidl);
+        snprintf(n.text, sizeof n.text, "=%s", m->uidl);
     return n;
 }
 
 void place_item_add(struct place *p, struct item *it)
 {
-    map_put(p->by_number, number_of(it).text, it);
+    map_put(p->by_number, number_of(&it->m).text, it);
 }
 
 void place_item_remove(struct place *p, const struct item *it)
 {
-    if (place_same_item(p, it) == it)
-        map_remove(p->by_number, number_of(it).text);
+    if (place_same_item(p, &it->m) == it)
+        map_remove(p->by_number, number_of(&it->m).text);
 }
 
-struct item *place_same_item(const struct place *p, const struct item *it)
+struct item *place_same_item(const struct place *p, const struct inbox_item *m)
 {
-    return map_get(p->by_number, number_of(it).text);
+    return map_get(p->by_number, number_of(m).text);
 }
 
 /* -- going through a folder whose numbers all changed -- */

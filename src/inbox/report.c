@@ -41,7 +41,8 @@ static bool take(struct item *it, const struct letter *l)
 
     if (l->is_bounce)
         flags |= INBOX_BOUNCE;
-    if (l->is_bounce && it->m.attempts == 0 && is_first(i, it))
+    bool is_first_read = it->m.attempts == 0 || text_equal(it->finding, "inbox.not-given");
+    if (l->is_bounce && is_first_read && is_first(i, it))
         tell_queue(i, it, l);
     bool is_told = !text_is_empty(l->reported_id) && strlen(l->reported_id) < 1024;
     bool is_changed = flags != it->m.flags || (is_told && !text_equal(it->m.in_reply_to, l->reported_id));

@@ -91,12 +91,30 @@ struct watcher *watcher_for(struct inbox *i, const char *mailbox, const char *fo
     return w;
 }
 
+/* A server may end the connection each time at the same message: what was under way counts as tried. */
+static void blame(struct watcher *w, const struct inlet_trouble *t)
+{
+    struct hand *h = w->hand;
+    char words[600];
+
+    if (t->token_ended)
+        return;
+    snprintf(words, sizeof words, "the connection ended meanwhile: %s", t->words ? t->words : t->fault.text);
+    watcher_imap_headers_lost(w, words);
+    if (!h)
+        return;
+    w->hand = NULL;
+    h->watcher = NULL;
+    hand_refused(h, words);
+}
+
 /* What was under way on the connection is as if it had not begun. */
 static void forget_connection(struct watcher *w)
 {
     struct hand *h = w->hand;
 
     arrival_drop(w);
+    watcher_imap_headers_forget(w);
     if (h) {
         w->hand = NULL;
         h->watcher = NULL;
@@ -172,10 +190,7 @@ void watcher_leave(struct desk *d)
         if (it->hand && it->hand->stage < HAND_RUNNING)
             hand_drop(it->hand);
     }
-    LIST_EACH (node, &w->fresh)
-        if (LIST_OF(node, struct item, node)->desk == d)
-            item_free(LIST_OF(node, struct item, node));
-    ask_forget(&d->lookup);
+    arrival_drop_of(w, d);
     list_remove(&d->in_watcher);
     d->watcher = NULL;
     if (list_is_empty(&w->desks))
@@ -238,6 +253,7 @@ void watcher_trouble(struct watcher *w, const struct inlet_trouble *t)
 {
     struct inlet *l = w->inlet;
 
+    blame(w, t);
     if (is_ordinary_end(w, t)) {
         log_info("inbox.ended", LOG_TEXT("mailbox", w->mailbox), LOG_TEXT("folder", w->folder),
                  LOG_TEXT("text", t->words));
@@ -369,7 +385,7 @@ static bool is_wanted_by_others(const struct watcher *w, const struct item *it, 
             continue;
         if (d->place->is_resync || !place_knows(d->place, it->m.uid, it->m.uidl))
             return true;
-        const struct item *other = place_same_item(d->place, it);
+        const struct item *other = place_same_item(d->place, &it->m);
         if (other &&
             (other->m.state == INBOX_WAITING || (other->m.state == INBOX_PARKED && after != ENDPOINT_AFTER_SEEN)))
             return true;
@@ -399,6 +415,33 @@ struct item *watcher_next_after(struct watcher *w)
     return NULL;
 }
 
+static bool is_paused_at(const struct desk *d)
+{
+    const struct endpoint *e = desk_object(d);
+    return !e || e->is_paused;
+}
+
+static bool is_to_be_read(const struct watcher *w, const struct item *it, int64_t now)
+{
+    return item_is_unread(it) && it->m.next_ms <= now && !save_is_pending(&it->save) && it->place == it->desk->place &&
+           it->m.uidvalidity == w->uidvalidity && !it->place->is_resync && !is_paused_at(it->desk);
+}
+
+struct item *watcher_next_unread(struct watcher *w, const struct item *before)
+{
+    int64_t now = loop_wall_ms(w->inbox->loop);
+
+    LIST_EACH (node, &w->desks)
+        LIST_EACH (at, &LIST_OF(node, struct desk, in_watcher)->items) {
+            struct item *it = LIST_OF(at, struct item, node);
+            if (before == it)
+                before = NULL;
+            else if (!before && is_to_be_read(w, it, now))
+                return it;
+        }
+    return NULL;
+}
+
 struct hand *watcher_next_hand(struct watcher *w)
 {
     if (w->inbox->bodies >= INBOX_BODIES)
@@ -418,7 +461,7 @@ bool watcher_has_room(const struct watcher *w)
 
 static bool has_work(struct watcher *w)
 {
-    return w->wants_look || !list_is_empty(&w->wanted) || watcher_next_after(w) ||
+    return w->wants_look || !list_is_empty(&w->wanted) || watcher_next_after(w) || watcher_next_unread(w, NULL) ||
            (w->uids_at < w->uids_count && watcher_has_room(w));
 }
 
@@ -487,26 +530,28 @@ static int64_t idle_ms(const struct watcher *w)
     return is_said_to_poll(w) && poll < renew ? poll : renew;
 }
 
-static int64_t next_after_ms(const struct watcher *w)
+/* Something is to be put away, or to be asked for again. */
+static int64_t next_due_ms(const struct watcher *w)
 {
     int64_t next = 0, now = loop_wall_ms(w->inbox->loop);
 
     LIST_EACH (node, &w->desks)
         LIST_EACH (at, &LIST_OF(node, struct desk, in_watcher)->items) {
             const struct item *it = LIST_OF(at, struct item, node);
-            if (it->m.state == INBOX_HANDED && it->after_next_ms > now && (next == 0 || it->after_next_ms < next))
-                next = it->after_next_ms;
+            int64_t due = it->m.state == INBOX_HANDED ? it->after_next_ms : item_is_unread(it) ? it->m.next_ms : 0;
+            if (due > now && (next == 0 || due < next))
+                next = due;
         }
     return next;
 }
 
 static void wait(struct watcher *w, enum watcher_state state, int64_t ms)
 {
-    int64_t now = loop_wall_ms(w->inbox->loop), action = next_after_ms(w);
+    int64_t now = loop_wall_ms(w->inbox->loop), due = next_due_ms(w);
 
     w->state = state;
     w->next_look_ms = now + ms;
-    loop_timer_start(&w->timer, action && action - now < ms ? action - now : ms);
+    loop_timer_start(&w->timer, due && due - now < ms ? due - now : ms);
 }
 
 /* Mail that was handed over meanwhile is put away by a session of its own, and soon. */
@@ -590,7 +635,8 @@ static void on_turn(void *ctx)
         restart(w);
     switch (w->state) {
     case WATCHER_RESTING:
-        if (w->failures == 0 && !w->inbox->is_stopping && w->looked_ms && !list_is_empty(&w->wanted))
+        if (w->failures == 0 && !w->inbox->is_stopping && w->looked_ms &&
+            (!list_is_empty(&w->wanted) || watcher_next_unread(w, NULL)))
             loop_timer_start(&w->timer, 0);
         break;
     case WATCHER_IDLING:

@@ -1,5 +1,6 @@
-/* inbox/watcher_imap.c - the commands of a look by IMAP: select, search from the lowest floor, headers by the batch, bodies one by one,
- * after-actions, IDLE. One command at a time; what comes next is decided when it has ended. */
+/* inbox/watcher_imap.c - the commands of a look by IMAP: select, search from the lowest floor, headers by the batch
+ * (watcher_imap_headers.c), bodies one by one, after-actions, IDLE. One command at a time; what comes next is decided when it has
+ * ended. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,14 +13,15 @@ enum { DONE_MS = 60 * 1000, UIDS_MAX = 4 << 20 };
 
 /* -- select -- */
 
-static void fail_select(struct watcher *w)
+void watcher_imap_fail(struct watcher *w, const char *when)
 {
     const struct imap_reply reply = { .status = w->refused_status, .text = w->refused_words };
     struct inlet_trouble t = { 0 };
     struct imap_reply named = reply;
 
     memcpy(named.code, w->refused_code, sizeof named.code);
-    inlet_trouble_of_imap("select", &named, &t);
+    inlet_trouble_of_imap(when, &named, &t);
+    w->job = JOB_NONE; /* no message is to blame */
     watcher_trouble(w, &t);
 }
 
@@ -60,7 +62,7 @@ static void on_selected(void *ctx, const struct imap_folder *folder)
 static void after_select(struct watcher *w)
 {
     if (w->is_refused || !w->is_selected) {
-        fail_select(w);
+        watcher_imap_fail(w, "select");
         return;
     }
     watcher_well(w);
@@ -97,7 +99,7 @@ static void search(struct watcher *w)
     w->is_refused = false;
     w->floor = lowest_floor(w);
     w->job = JOB_SEARCH;
-    imap_client_search(inlet_imap(w->inlet), w->floor);
+    imap_client_search(inlet_imap(w->inlet), w->floor, 0);
 }
 
 /* "n:*" names the last message even where it is below n. */
@@ -106,6 +108,10 @@ static void on_found(void *ctx, const uint64_t *uids, size_t count)
     struct watcher *w = ctx;
 
     for (size_t n = 0; n < count && w->uids_count < UIDS_MAX; n++) {
+        if (w->job == JOB_STANDING) {
+            watcher_imap_stands(w, uids[n]);
+            continue;
+        }
         if (uids[n] < w->floor)
             continue;
         if (w->uids_count == w->uids_capacity) {
@@ -137,7 +143,7 @@ static void settle_first_floors(struct watcher *w)
 static void after_search(struct watcher *w)
 {
     if (w->is_refused) {
-        fail_select(w);
+        watcher_imap_fail(w, "select");
         return;
     }
     if (w->uids_count > 1)
@@ -147,56 +153,7 @@ static void after_search(struct watcher *w)
     watcher_go_on(w);
 }
 
-/* -- headers -- */
-
-static void fetch_headers(struct watcher *w)
-{
-    size_t left = w->uids_count - w->uids_at, count = left < INBOX_BATCH ? left : INBOX_BATCH;
-
-    w->job = JOB_HEADERS;
-    w->batch_last = w->uids[w->uids_at + count - 1];
-    imap_client_fetch(inlet_imap(w->inlet), w->uids + w->uids_at, count, true);
-    w->uids_at += count;
-}
-
-/* Servers tell of other messages' flags whenever they like. */
-static bool is_asked_for(const struct watcher *w, uint64_t uid)
-{
-    for (size_t n = w->uids_at; n > 0 && w->uids_at - n < INBOX_BATCH; n--)
-        if (w->uids[n - 1] == uid)
-            return true;
-    return false;
-}
-
-static void on_message(void *ctx, const struct imap_message *m)
-{
-    struct watcher *w = ctx;
-    const struct arrival a = {
-        .uid = m->uid, .size = m->size, .uidl = "", .received_ms = m->received_ms, .header = m->header
-    };
-
-    if (w->job == JOB_HEADERS && m->header.size > 0 && is_asked_for(w, m->uid))
-        arrival_take(w, &a);
-}
-
-static void after_headers(struct watcher *w)
-{
-    w->job = JOB_NONE;
-    if (w->is_refused) {
-        fail_select(w);
-        return;
-    }
-    arrival_end(w);
-}
-
-void watcher_imap_batch_saved(struct watcher *w)
-{
-    LIST_EACH (node, &w->desks) {
-        struct place *p = LIST_OF(node, struct desk, in_watcher)->place;
-        if (p && !p->is_resync)
-            place_raise(p, w->batch_last + 1);
-    }
-}
+/* -- the end of a look -- */
 
 static void end_resync(struct watcher *w, struct place *p)
 {
@@ -240,6 +197,11 @@ static bool fetch_body(struct watcher *w)
     w->job = JOB_BODY;
     imap_client_fetch_body(inlet_imap(w->inlet), h->item->m.uid);
     return true;
+}
+
+static void on_message(void *ctx, const struct imap_message *m)
+{
+    watcher_imap_message(ctx, m);
 }
 
 static bool on_body(void *ctx, uint64_t uid, uint64_t size, struct bytes chunk)
@@ -385,10 +347,8 @@ bool watcher_imap_work(struct watcher *w)
     }
     if (fetch_body(w))
         return true;
-    if (w->uids_at < w->uids_count && watcher_has_room(w)) {
-        fetch_headers(w);
+    if (watcher_imap_headers(w))
         return true;
-    }
     if (w->is_looking && w->uids_at == w->uids_count)
         end_look(w);
     if (!w->wants_look)
@@ -415,7 +375,9 @@ static void on_ready(void *ctx)
         after_search(w);
         break;
     case JOB_HEADERS:
-        after_headers(w);
+    case JOB_DATA:
+    case JOB_STANDING:
+        watcher_imap_headers_ready(w);
         break;
     case JOB_BODY:
         after_body(w);

@@ -79,6 +79,7 @@ static void fail(struct watcher *w, const char *when)
 
     snprintf(named.code, sizeof named.code, "%.31s", w->refused_code);
     inlet_trouble_of_pop3(when, &named, &t);
+    w->job = JOB_NONE; /* no message is to blame */
     watcher_trouble(w, &t);
 }
 
@@ -145,9 +146,10 @@ static bool any_place(struct watcher *w, const struct pop3_entry *e,
     return false;
 }
 
-static void top(struct watcher *w, const struct pop3_entry *e)
+static void top(struct watcher *w, struct pop3_entry *e)
 {
     buf_clear(&w->header);
+    w->entry = e;
     w->job = JOB_HEADERS;
     w->is_header_whole = false;
     if (pop3_client_caps(inlet_pop3(w->inlet))->top)
@@ -156,11 +158,28 @@ static void top(struct watcher *w, const struct pop3_entry *e)
         pop3_client_retrieve(inlet_pop3(w->inlet), e->number);
 }
 
+/* Those whose header was not given before. */
+static bool ask_again(struct watcher *w)
+{
+    struct item *it;
+
+    while (w->batch < INBOX_BATCH && (it = watcher_next_unread(w, NULL))) {
+        struct pop3_entry *e = entry_by_uidl(w, it->m.uidl);
+        if (e && !e->is_deleted) {
+            top(w, e);
+            return true;
+        }
+        const struct arrival gone = { .uidl = it->m.uidl };
+        arrival_gone(w, &gone);
+    }
+    return false;
+}
+
 /* True: a header was asked for, or a batch is being saved. */
 static bool look_on(struct watcher *w)
 {
     while (w->entries_at < w->entries_count && w->batch < INBOX_BATCH && watcher_has_room(w)) {
-        const struct pop3_entry *e = &w->entries[w->entries_at++];
+        struct pop3_entry *e = &w->entries[w->entries_at++];
         if (any_place(w, e, is_new_for)) {
             top(w, e);
             return true;
@@ -196,13 +215,19 @@ static bool take_header(struct watcher *w, struct bytes chunk)
 
 static void after_header(struct watcher *w)
 {
-    const struct pop3_entry *e = &w->entries[w->entries_at - 1];
-    const struct arrival a = { .uidl = e->uidl, .size = e->size, .header = buf_bytes(&w->header) };
+    const struct arrival a = { .uidl = w->entry->uidl, .size = w->entry->size, .header = buf_bytes(&w->header) };
 
-    if (!w->is_refused && w->header.size > 0) {
-        arrival_take(w, &a);
-        w->batch++;
+    if (w->is_refused && finding_backoff_s(w->refused_words) > 0) {
+        fail(w, "top");
+        return;
     }
+    if (w->is_refused)
+        arrival_not_given(w, &a, w->refused_words);
+    else if (w->header.size == 0)
+        arrival_not_given(w, &a, "it answers, and leaves the message out");
+    else
+        arrival_take(w, &a);
+    w->batch++;
     watcher_go_on(w);
 }
 
@@ -360,7 +385,7 @@ bool watcher_pop3_work(struct watcher *w)
     }
     if (act(w) || fetch_body(w))
         return true;
-    if (look_on(w))
+    if (ask_again(w) || look_on(w))
         return true;
     if (w->is_looking && w->entries_at == w->entries_count)
         end_look(w);

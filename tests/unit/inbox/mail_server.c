@@ -119,6 +119,20 @@ void mail_server_remove(struct mail_server *s, uint32_t uid)
         }
 }
 
+void mail_server_serve(struct mail_server *s, uint32_t uid, enum served_how how)
+{
+    s->messages[index_of(s, uid)].how = how;
+}
+
+void mail_server_vanish(struct mail_server *s, uint32_t uid)
+{
+    size_t at = index_of(s, uid);
+
+    free(s->messages[at].text);
+    memmove(&s->messages[at], &s->messages[at + 1], (s->count - at - 1) * sizeof *s->messages);
+    s->count--;
+}
+
 void mail_server_renumber(struct mail_server *s)
 {
     s->validity++;
@@ -190,15 +204,18 @@ static void select_folder(struct session *s, const char *rest)
 static void search(struct session *s, const char *rest)
 {
     const char *range = strstr(rest, "UID ");
-    uint32_t first = range ? (uint32_t)strtoul(range + 4, NULL, 10) : 1;
+    uint32_t first = range ? (uint32_t)strtoul(range + 4, NULL, 10) : 1, last = UINT32_MAX;
     struct mail_server *m = s->server;
     struct buf line;
     bool any = false;
 
+    if (range && strchr(range, ':') && strchr(range, ':')[1] != '*')
+        last = (uint32_t)strtoul(strchr(range, ':') + 1, NULL, 10);
+
     buf_init(&line, 1 << 20);
     buf_add_str(&line, "* SEARCH");
     for (size_t n = 0; n < m->count; n++)
-        if (m->messages[n].uid >= first && !m->messages[n].is_deleted) {
+        if (m->messages[n].uid >= first && m->messages[n].uid <= last && !m->messages[n].is_deleted) {
             buf_addf(&line, " %u", m->messages[n].uid);
             any = true;
             if (line.size > 30000) {
@@ -246,6 +263,22 @@ static void fetch_one(struct session *s, size_t at, const char *items)
     say(s, ")");
 }
 
+/* False: it is not given, and nothing behind it. */
+static bool serves(struct session *s, const struct served *m, const char *items)
+{
+    bool is_header = strstr(items, "HEADER") != NULL, is_body = strstr(items, "BODY.PEEK[]") != NULL;
+
+    if (m->how == SERVED_REFUSED || (m->how == SERVED_NO_HEADER && is_header)) {
+        say(s, "%s NO message %u is damaged", s->tag, m->uid);
+        return false;
+    }
+    if ((m->how == SERVED_CUT && is_header) || (m->how == SERVED_CUT_BODY && is_body)) {
+        cut(s);
+        return false;
+    }
+    return true;
+}
+
 /* "1,3:5,9" */
 static bool next_range(const char **set, uint32_t *first, uint32_t *last)
 {
@@ -269,6 +302,22 @@ static void each_of(struct session *s, const char *set, void (*run)(struct sessi
         for (size_t n = 0; n < s->server->count; n++)
             if (s->server->messages[n].uid >= first && s->server->messages[n].uid <= last)
                 run(s, n, rest);
+}
+
+static bool fetch(struct session *s, const char *set, const char *items)
+{
+    uint32_t first, last;
+
+    while (next_range(&set, &first, &last))
+        for (size_t n = 0; n < s->server->count; n++) {
+            const struct served *m = &s->server->messages[n];
+            if (m->uid < first || m->uid > last || m->how == SERVED_LEFT_OUT)
+                continue;
+            if (!serves(s, m, items))
+                return false;
+            fetch_one(s, n, items);
+        }
+    return true;
 }
 
 static void store_one(struct session *s, size_t at, const char *rest)
@@ -316,8 +365,8 @@ static void uid_command(struct session *s, const char *rest)
     } else if (s->server->body_answer && strstr(items, "BODY.PEEK[]")) {
         say(s, "%s %s", s->tag, s->server->body_answer);
     } else if (bytes_starts_nocase(bytes_of(rest), "FETCH")) {
-        each_of(s, set, fetch_one, items);
-        done(s, "FETCH");
+        if (fetch(s, set, items))
+            done(s, "FETCH");
     } else if (bytes_starts_nocase(bytes_of(rest), "STORE")) {
         each_of(s, set, store_one, items);
         done(s, "STORE");
@@ -477,6 +526,14 @@ static void pop3_line(struct session *s, const char *line)
     } else if ((is_verb(line, "RETR") || is_verb(line, "TOP")) && is_there) {
         const struct served *m = &s->server->messages[number - 1];
         const char *end = strstr(m->text, "\r\n\r\n");
+        if (m->how == SERVED_REFUSED || (m->how == SERVED_NO_HEADER && is_verb(line, "TOP"))) {
+            say(s, "-ERR message %u is damaged", m->uid);
+            return;
+        }
+        if (m->how == SERVED_CUT_BODY && is_verb(line, "RETR")) {
+            cut(s);
+            return;
+        }
         say(s, "+OK");
         pop3_text(s, m->text, is_verb(line, "TOP") && end ? (size_t)(end - m->text) + 4 : m->size);
     } else if (is_verb(line, "DELE") && is_there) {

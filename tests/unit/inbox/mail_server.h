@@ -8,12 +8,22 @@
 
 struct mail_server;
 
+enum served_how {
+    SERVED_WELL,
+    SERVED_REFUSED,   /* NO to whatever would give it, behind those that stand before it */
+    SERVED_NO_HEADER, /* NO to its header; its data are told */
+    SERVED_LEFT_OUT,  /* OK without a word of it, while SEARCH finds it */
+    SERVED_CUT,       /* the connection ends at its header */
+    SERVED_CUT_BODY,  /* at its body */
+};
+
 struct served { /* one message */
     uint32_t uid;
     char *text;
     size_t size;
     int64_t received_ms;
     bool is_seen, is_deleted;
+    enum served_how how;
 };
 
 struct mail_server *mail_server_new(struct loop *l);
@@ -24,6 +34,8 @@ uint16_t mail_server_pop3_port(const struct mail_server *s);
 /* Into INBOX; idle sessions hear of it. `text` is copied, its line ends are CRLF. */
 uint32_t mail_server_add(struct mail_server *s, const char *text);
 uint32_t mail_server_add_at(struct mail_server *s, const char *text, int64_t received_ms);
+void mail_server_serve(struct mail_server *s, uint32_t uid, enum served_how how);
+void mail_server_vanish(struct mail_server *s, uint32_t uid); /* and nobody is told */
 void mail_server_remove(struct mail_server *s, uint32_t uid);
 /* Every message gets another number (and UIDL) under a new UIDVALIDITY. */
 void mail_server_renumber(struct mail_server *s);
