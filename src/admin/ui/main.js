@@ -1,0 +1,189 @@
+/* main.js - where an address leads. It gets the session, draws the shell, and shows one page at a time.
+ *
+ * A page is a module in pages/ with a default export:
+ *
+ *   export default async function (page) { const data = await get(..., { signal: page.signal }); return [heading('Mailboxes'), ...]; }
+ *
+ * It returns a node, or a list of them, that begins with heading() of parts/shell.js (the h1 takes the focus). What it throws is
+ * shown in its place, with a way to try again; while it loads, the page before stays. `page` has:
+ *   params            the parts of the address, unescaped: { address }        query   URLSearchParams
+ *   signal            ends when the page is left                              title(text)   of the window
+ *   go(path, { replace })   to another page                                   reload()      this page anew, focus and scroll kept
+ *   set({ state: 'held' })  writes the query without loading anything         onLeave(fn)
+ *   every(seconds, fn)      runs while the page is there and can be seen; a fault of it is left to the banner */
+import { h, fill, announce } from './dom.js';
+import { session, loadSession, Refused } from './api.js';
+import { drawShell, mark, signInAgain } from './parts/shell.js';
+import { problem } from './parts/finding.js';
+
+/* address, module, section of the menu ("" : without the menu) */
+const routes = [
+  ['/', 'overview', '/'],
+  ['/mailboxes', 'mailboxes', '/mailboxes'],
+  ['/mailboxes/new', 'wizard', '/mailboxes'],
+  ['/mailboxes/:address', 'mailbox', '/mailboxes'],
+  ['/apps', 'apps', '/apps'],
+  ['/apps/:name', 'app', '/apps'],
+  ['/messages', 'messages', '/messages'],
+  ['/messages/:id', 'message', '/messages'],
+  ['/inbound', 'inbound', '/inbound'],
+  ['/inbound/:id', 'inbound_item', '/inbound'],
+  ['/endpoints/:name', 'endpoint', '/inbound'],
+  ['/doctor', 'doctor', '/doctor'],
+  ['/guides', 'guides', '/guides'],
+  ['/guides/:topic', 'guide', '/guides'],
+  ['/settings', 'settings', '/settings'],
+  ['/settings/:part', 'settings', '/settings'],
+  ['/settings/:part/:key', 'settings', '/settings'],
+  ['/sign-in', 'signin', ''],
+  ['/setup', 'setup', ''],
+];
+
+const main = document.getElementById('main');
+let current = null;
+
+function find(address) {
+  const parts = address.split('/');
+  for (const [pattern, module, section] of routes) {
+    const wanted = pattern.split('/');
+    const params = {};
+    if (wanted.length === parts.length && wanted.every((w, i) => (w.startsWith(':') ? parts[i] && (params[w.slice(1)] = decodeURIComponent(parts[i])) : w === parts[i]))) {
+      return { module, section, params };
+    }
+  }
+  return null;
+}
+
+class Page {
+  constructor(found) {
+    this.params = found.params;
+    this.query = new URLSearchParams(location.search);
+    this.left = new AbortController();
+    this.signal = this.left.signal;
+  }
+
+  title(text) { document.title = text ? `${text} · Postern` : 'Postern'; }
+
+  go(to, options) { go(to, options); }
+
+  reload() { return show({ keep: true }); }
+
+  onLeave(fn) { this.signal.addEventListener('abort', fn); }
+
+  set(values) {
+    for (const [name, value] of Object.entries(values)) {
+      if (value === '' || value === null || value === undefined || value === false) this.query.delete(name);
+      else this.query.set(name, value);
+    }
+    const text = this.query.toString();
+    history.replaceState(history.state, '', location.pathname + (text ? `?${text}` : ''));
+  }
+
+  every(seconds, fn) {
+    let busy = false;
+    const timer = setInterval(async () => {
+      if (busy || document.hidden) return;
+      busy = true;
+      try { await fn(); } catch (error) { if (!(error instanceof Refused) && error.name !== 'AbortError') console.error(error); }
+      busy = false;
+    }, seconds * 1000);
+    this.onLeave(() => clearInterval(timer));
+  }
+}
+
+/* A page whose part of Postern restarts is shown by itself once it is back. */
+function showFault(page, error) {
+  const view = problem(error, { retry: () => page.reload() });
+  fill(main, h('div.narrow', view));
+  page.title(error.kind === 'missing' ? 'Not found' : 'Trouble');
+  if (error.kind === 'offline' || error.kind === 'restarting') page.every(3, () => page.reload());
+}
+
+function settle(keep) {
+  main.removeAttribute('aria-busy');
+  if (keep) return;
+  const heading = main.querySelector('h1');
+  const first = main.querySelector('[autofocus]') ?? heading;
+  if (first === heading) heading?.setAttribute('tabindex', '-1');
+  (first ?? main).focus({ preventScroll: true });
+  window.scrollTo(0, history.state?.scroll ?? 0);
+  announce(document.title);
+}
+
+async function modelOf(found) {
+  if (!found) throw new Refused(404, { title: 'There is no such page', detail: `Nothing is at ${location.pathname}.` });
+  return import(`./pages/${found.module}.js`);
+}
+
+async function show({ keep = false } = {}) {
+  const found = find(location.pathname);
+  const page = new Page(found ?? { params: {} });
+  const before = current;
+  current = page;
+  main.setAttribute('aria-busy', 'true');
+  const needsSession = found?.section !== '';
+  try {
+    if (needsSession && !session.who.signed_in) return go(signInPath(), { replace: true });
+    const { default: render } = await modelOf(found);
+    const nodes = await render(page);
+    if (current !== page) return page.left.abort();
+    before?.left.abort();
+    drawShell(found.section);
+    fill(main, nodes);
+  } catch (error) {
+    if (current !== page || error.name === 'AbortError') return page.left.abort();
+    before?.left.abort();
+    if (error.kind === 'session') return go(signInPath(), { replace: true });
+    if (!(error instanceof Refused)) console.error(error);
+    if (needsSession) drawShell(found?.section ?? null);
+    showFault(page, error);
+  }
+  settle(keep);
+}
+
+const signInPath = () => (session.who.setup && !session.who.signed_in ? '/setup' : `/sign-in?back=${encodeURIComponent(location.pathname + location.search)}`);
+
+export function go(to, { replace = false } = {}) {
+  if (!replace) history.replaceState({ ...history.state, scroll: window.scrollY }, '');
+  history[replace ? 'replaceState' : 'pushState']({}, '', to);
+  return show();
+}
+
+function isOurs(link) {
+  const url = new URL(link.href);
+  return url.origin === location.origin && !link.target && !link.hasAttribute('download') && !/^\/(api|ui|raw|signin|metrics|health)\b/.test(url.pathname);
+}
+
+document.addEventListener('click', (event) => {
+  const link = event.target.closest?.('a[href]');
+  if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || !isOurs(link)) return;
+  const url = new URL(link.href);
+  if (url.hash && url.pathname === location.pathname && url.search === location.search) return;
+  event.preventDefault();
+  go(url.pathname + url.search + url.hash);
+});
+window.addEventListener('popstate', () => show());
+if ('scrollRestoration' in history) history.scrollRestoration = 'manual';
+
+/* A change that meets the end of the session asks for the password on the spot: what was typed stays. A read goes to the page. */
+session.renew = async (method) => {
+  if (method === 'GET') {
+    session.who = { signed_in: false, rights: [] };
+    return false;
+  }
+  return signInAgain();
+};
+session.watchers.add(mark);
+
+async function begin() {
+  try {
+    await loadSession();
+  } catch (error) {
+    fill(main, h('div.narrow', problem(error, { retry: begin })));
+    main.removeAttribute('aria-busy');
+    if (error.kind === 'offline' || error.kind === 'restarting') setTimeout(begin, 3000);
+    return;
+  }
+  await show();
+}
+begin();

@@ -1,0 +1,54 @@
+/* finding.js - what the doctor says, and what a page says when it was refused.
+ *   finding({ seen, cause, fix: [...], who, certainty, id }, { level: 3 })     one finding; `level` of its heading
+ *   findings(list)                                       the root cause first, the others below
+ *   problem(error, { retry })                            any Refused (or fault of ours) as a view, with "Try again"
+ *   whoText('admin')                                     who can mend it */
+import { h } from '../dom.js';
+import { copyInline } from './copy.js';
+import { stateIcon } from './state.js';
+
+const people = {
+  nobody: 'Nobody: it passes by itself', admin: 'An administrator of the Microsoft 365 tenant', 'mailbox-owner': 'The owner of the mailbox',
+  'app-owner': 'Whoever looks after the program that sends', 'postern-admin': 'You, here in Postern',
+};
+const sure = { likely: 'This is the likely cause.', possible: 'This is one possible cause.' };
+
+export const whoText = (who) => people[String(who).replaceAll('_', '-')] ?? who;
+
+/* Commands stand in the middle of a step's sentence: they are shown as such, and can be copied. */
+const command = /((?:Set|Get|New|Add|Remove|Connect|Install|Enable|Update)-[A-Z]\w+(?: -\w+(?: (?!-)[^\s(),;]+)?)*|postern(?: (?:-{1,2})?[a-z][\w-]*| [A-Z]{2,}| [\w.+-]+@[\w.-]+| <[^>]+>)+)/;
+
+const step = (text) => h('li', text.split(command).map((part, i) => (i % 2 ? copyInline(part, 'command') : part)));
+
+export function finding(f, { level = 3 } = {}) {
+  return h('article.finding', h('div.title', stateIcon(f.who === 'nobody' ? 'wait' : 'person'), h(`h${level}`, f.cause || f.seen)),
+    f.seen && f.cause && h('figure.seen', h('figcaption', 'What was seen'), h('blockquote', f.seen)),
+    f.fix?.length > 0 && [h('p.label', 'What to do'), h('ol.fix', f.fix.map(step))],
+    h('p.by', f.who && [h('span', 'Who can do it: '), whoText(f.who), '. '], sure[f.certainty] ?? null, f.id && h('code.id', f.id)));
+}
+
+export function findings(list, options) {
+  if (!list?.length) return null;
+  return h('div.findings', finding(list[0], options), list.length > 1 && h('details', h('summary', `${list.length - 1} more that may follow from it`), list.slice(1).map((f) => finding(f, options))));
+}
+
+const titles = {
+  offline: 'Postern does not answer', restarting: 'This part of Postern is restarting', session: 'Your session has ended',
+  forbidden: 'You are not allowed to do this', missing: 'There is nothing here', conflict: 'That does not fit with what is there',
+  stale: 'Somebody else changed this meanwhile', throttled: 'Too many tries', refused: 'That was refused',
+};
+const hints = {
+  restarting: 'It is usually back within seconds. Mail that was accepted is safe meanwhile.',
+  stale: 'Load the page again to see their change, then make yours. Nothing was overwritten.',
+};
+
+export function problem(error, { retry, level = 2 } = {}) {
+  const isOurs = !error.kind;
+  const title = isOurs ? 'This page met a fault of its own' : error.kind === 'refused' && error.title && error.title !== 'Refused' ? error.title : titles[error.kind];
+  const found = error.findings ?? [];
+  const waits = error.retryAfter ? `Try again in ${error.retryAfter} s.` : null;
+  return h('div.problem', h('div.title', stateIcon(error.kind === 'restarting' ? 'busy' : 'bad'), h(`h${level}`, title)),
+    found.length ? findings(found, { level: level + 1 }) : h('p', error.detail || error.message),
+    (hints[error.kind] || waits) && h('p.muted', hints[error.kind], ' ', waits),
+    retry && h('div.actions', h('button', { type: 'button', onclick: retry }, 'Try again')));
+}
