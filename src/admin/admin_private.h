@@ -182,6 +182,8 @@ request_fn messages_list, messages_get, messages_content, messages_submit, messa
     messages_release, messages_remove, queue_stats;
 /* status.c */
 request_fn status_get, roles_get, daemon_reload;
+/* facts.c */
+request_fn fields_get, config_get, finding_get;
 /* events.c */
 request_fn log_get;
 void log_follow_free(struct log_follow *f); /* takes NULL */
