@@ -64,7 +64,7 @@ def test_a_killed_role_loses_nothing(tenant, role):
         until(lambda: load.done() >= SESSIONS * EACH * share, "part of the load", 60)
         before = {r["pid"] for r in tenant.gateway.roles(role)}
         os.kill(before.copy().pop(), signal.SIGKILL)
-        until(lambda: tenant.gateway.is_ready() and
+        until(lambda: tenant.gateway.is_answering() and
               {r["pid"] for r in tenant.gateway.roles(role) if r["state"] == "running"} - before, f"a new {role}")
     load.finish()
     assert len(load.acknowledged) == SESSIONS * EACH
@@ -146,7 +146,7 @@ def test_a_second_daemon_on_the_same_state_is_refused(gateway, world):
     second = world.run([gateway.process.child.args[0], "serve", "-c", gateway.config], "second")
     assert second.child.wait(20) != 0
     assert str(gateway.process.child.pid) in second.text() or "already" in second.text()
-    assert gateway.is_ready()
+    assert gateway.is_answering()
 
 
 def test_a_wrong_master_key_is_a_refusal_and_not_a_loss(tenant, world):

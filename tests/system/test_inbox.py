@@ -176,7 +176,7 @@ def test_a_role_killed_again_and_again_loses_nothing(tenant, mailbox, role):
             before = {r["pid"] for r in tenant.gateway.roles(role)}
             os.kill(before.copy().pop(), signal.SIGKILL)
             kills += 1
-            until(lambda: tenant.gateway.is_ready() and
+            until(lambda: tenant.gateway.is_answering() and
                   {r["pid"] for r in tenant.gateway.roles(role) if r["state"] == "running"} - before, f"a new {role}")
     until(lambda: set(names) <= set(subjects(maildir)) and not mailbox.uids(), "every message", 90)
     got = subjects(maildir)
