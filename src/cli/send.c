@@ -3,10 +3,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cli/compose.h"
 #include "cli/files.h"
 #include "cli/object_args.h"
 #include "cli/show.h"
+#include "compose/compose.h"
 #include "conf/conf.h"
 
 #define TEXT_MOST (32u << 20)

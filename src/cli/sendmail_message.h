@@ -3,7 +3,7 @@
 #ifndef CLI_SENDMAIL_MESSAGE_H
 #define CLI_SENDMAIL_MESSAGE_H
 
-#include "cli/compose.h"
+#include "compose/compose.h"
 
 struct sendmail_rules {
     bool ignores_dots;              /* a line of one dot does not end the message */

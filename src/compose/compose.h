@@ -1,6 +1,6 @@
-/* cli/compose.h - a message from its parts, by GMime. Attachments are streamed: however large, memory stays small. */
-#ifndef CLI_COMPOSE_H
-#define CLI_COMPOSE_H
+/* compose/compose.h - a message from its parts, by GMime. Attachments are streamed: however large, memory stays small. */
+#ifndef COMPOSE_COMPOSE_H
+#define COMPOSE_COMPOSE_H
 
 #include "base/arena.h"
 #include "base/fault.h"

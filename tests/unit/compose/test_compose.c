@@ -13,7 +13,7 @@
 #include <gmime/gmime.h>
 
 #include "base/text.h"
-#include "cli/compose.h"
+#include "compose/compose.h"
 
 static const struct compose base = { .from = "Shop <shop@example.org>",
                                      .reply_to = "",

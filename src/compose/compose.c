@@ -1,5 +1,5 @@
-/* cli/compose.c - what the parts become: text and HTML as alternatives, attachments beside them. */
-#include "cli/compose.h"
+/* compose/compose.c - what the parts become: text and HTML as alternatives, attachments beside them. */
+#include "compose/compose.h"
 
 #include <errno.h>
 #include <fcntl.h>
