@@ -1,5 +1,9 @@
 /* postern send - composes a message and hands it in; prints its id in the queue. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -22,7 +26,7 @@ static struct compose_texts texts_of(struct cli *cli, const char *name)
     return t;
 }
 
-static bool read_text(struct cli *cli, const char *option, struct buf *into, const char **text, size_t *size,
+static bool read_text(struct cli *cli, const char *option, struct buf *into, bool *has, struct compose_octets *text,
                       struct fault *why)
 {
     const char *file = option_text(&cli->options, option, NULL);
@@ -30,8 +34,8 @@ static bool read_text(struct cli *cli, const char *option, struct buf *into, con
         return true;
     if (!file_read_whole(file, into, why))
         return fault_wrap(why, "--%s", option);
-    *text = buf_str(into);
-    *size = into->size;
+    *has = true;
+    *text = (struct compose_octets){ .data = buf_str(into), .fd = -1, .size = into->size };
     return true;
 }
 
@@ -58,15 +62,115 @@ static int submit(struct cli *cli, const struct compose_envelope *e, int fd)
     return status;
 }
 
+/* ---- what the parts come from ---- */
+
+static const struct compose_field *fields_of(struct cli *cli, size_t *count, struct fault *why)
+{
+    struct compose_texts lines = texts_of(cli, "header");
+    struct compose_field *fields = arena_array(cli->arena, lines.count + 1, sizeof *fields);
+    for (size_t i = 0; i < lines.count; i++) {
+        const char *line = lines.items[i];
+        size_t size = strcspn(line, ":");
+        if (!line[size]) {
+            fault_set(why, FAULT_REJECT, "", "--header needs \"Name: value\", not \"%.100s\"", line);
+            return NULL;
+        }
+        fields[i] = (struct compose_field){ arena_strndup(cli->arena, line, size),
+                                            line + size + 1 + strspn(line + size + 1, " \t") };
+    }
+    *count = lines.count;
+    return fields;
+}
+
+static bool open_part(const char *path, struct compose_part *part, struct fault *why)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0)
+        return fault_errno(why, FAULT_LOCAL, errno, "%s can't be attached", path);
+    if (!S_ISREG(st.st_mode)) {
+        close(fd);
+        return fault_set(why, FAULT_LOCAL, "", "%s can't be attached: it is not a regular file", path);
+    }
+    *part = (struct compose_part){ .name = path, .type = "", .content_id = "", .octets = { .fd = fd } };
+    part->octets.size = (uint64_t)st.st_size;
+    return true;
+}
+
+/* As many as could be opened. */
+static struct compose_part *open_parts(struct cli *cli, size_t *count, struct fault *why)
+{
+    struct compose_texts paths = texts_of(cli, "attach");
+    struct compose_part *parts = arena_array(cli->arena, paths.count + 1, sizeof *parts);
+    size_t i = 0;
+    while (i < paths.count && open_part(paths.items[i], &parts[i], why))
+        i++;
+    *count = i;
+    return parts;
+}
+
+static void close_parts(const struct compose_part *parts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        close(parts[i].octets.fd);
+}
+
+/* ---- the message ---- */
+
+static bool refuse(const struct compose_member *where, struct fault *why)
+{
+    static const char *const options[] = {
+        [COMPOSE_FROM] = "--from: ",
+        [COMPOSE_REPLY_TO] = "--reply-to: ",
+        [COMPOSE_SUBJECT] = "--subject: ",
+        [COMPOSE_TO] = "--to: ",
+        [COMPOSE_CC] = "--cc: ",
+        [COMPOSE_BCC] = "--bcc: ",
+        [COMPOSE_HEADER] = "--header: ",
+        [COMPOSE_TEXT] = "--text: ",
+        [COMPOSE_HTML] = "--html: ",
+        [COMPOSE_PART_NAME] = "--attach: ",
+        [COMPOSE_PART_TYPE] = "--attach: ",
+    };
+    const char *option = where->what < sizeof options / sizeof *options ? options[where->what] : NULL;
+    struct fault inner = *why;
+    return option ? fault_set(why, inner.kind, inner.id, "%s%s", option, inner.text) : false;
+}
+
+struct writer {
+    int fd;
+    struct fault *why;
+};
+
+static bool keep(void *ctx, struct bytes out)
+{
+    struct writer *w = ctx;
+    return file_write_all(w->fd, out, w->why);
+}
+
 static int write_and_submit(struct cli *cli, const struct compose *c)
 {
     struct compose_envelope envelope;
+    struct compose_member where = { COMPOSE_NOTHING, 0 };
     struct fault why = { 0 };
     int fd = file_open_temporary(&why);
     if (fd < 0)
         return show_fault(cli, &why);
-    int status = compose_write(c, fd, cli->arena, &envelope, &why) ? submit(cli, &envelope, fd) : show_fault(cli, &why);
+    struct writer w = { fd, &why };
+    bool is_good = compose_envelope(c, cli->arena, &envelope, &where, &why) && compose_write(c, keep, &w, &where, &why);
+    if (!is_good)
+        refuse(&where, &why);
+    int status = is_good ? submit(cli, &envelope, fd) : show_fault(cli, &why);
     close(fd);
+    return status;
+}
+
+static int compose_and_submit(struct cli *cli, struct compose *c, struct fault *why)
+{
+    struct compose_part *parts = open_parts(cli, &c->parts_count, why);
+    c->parts = parts;
+    int status = why->kind ? show_fault(cli, why) : write_and_submit(cli, c);
+    close_parts(parts, c->parts_count);
     return status;
 }
 
@@ -82,19 +186,18 @@ static int run(struct cli *cli)
                          .to = texts_of(cli, "to"),
                          .cc = texts_of(cli, "cc"),
                          .bcc = texts_of(cli, "bcc"),
-                         .headers = texts_of(cli, "header"),
-                         .attachments = texts_of(cli, "attach"),
                          .now_ms = clock_wall_ms() };
     if (!conf)
         return CLI_REFUSED;
     c.hostname = conf->hostname;
     buf_init(&text, TEXT_MOST);
     buf_init(&html, TEXT_MOST);
-    bool is_read = read_text(cli, "text", &text, &c.text, &c.text_size, &why) &&
-                   read_text(cli, "html", &html, &c.html, &c.html_size, &why);
+    bool is_read = read_text(cli, "text", &text, &c.has_text, &c.text, &why) &&
+                   read_text(cli, "html", &html, &c.has_html, &c.html, &why);
     if (is_read && !option_given(o, "from"))
         is_read = fault_set(&why, FAULT_REJECT, "", "--from is missing: the sender's address");
-    int status = is_read ? write_and_submit(cli, &c) : show_fault(cli, &why);
+    is_read = is_read && (c.headers = fields_of(cli, &c.headers_count, &why)) != NULL;
+    int status = is_read ? compose_and_submit(cli, &c, &why) : show_fault(cli, &why);
     buf_fini(&text);
     buf_fini(&html);
     return status;

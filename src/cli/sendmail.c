@@ -51,9 +51,8 @@ static bool find_sender(struct sendmail *s, struct fault *why)
         s->sender = "";
     else {
         struct compose_texts list = { 0 };
-        if (!compose_addresses(sendmail_complete(given, s->conf->hostname, s->cli.arena), "-f", s->cli.arena, &list,
-                               why))
-            return false;
+        if (!compose_addresses(sendmail_complete(given, s->conf->hostname, s->cli.arena), s->cli.arena, &list, why))
+            return fault_wrap(why, "-f");
         s->sender = list.count ? list.items[0] : "";
     }
     return true;
@@ -63,8 +62,8 @@ static bool add_recipients(struct sendmail *s, struct fault *why)
 {
     for (size_t i = 0; i < s->args.recipients_count; i++) {
         const char *address = sendmail_complete(s->args.recipients[i], s->conf->hostname, s->cli.arena);
-        if (!compose_addresses(address, "recipient", s->cli.arena, &s->message.recipients, why))
-            return false;
+        if (!compose_addresses(address, s->cli.arena, &s->message.recipients, why))
+            return fault_wrap(why, "recipient");
     }
     s->recipients = s->message.recipients;
     if (!s->recipients.count)

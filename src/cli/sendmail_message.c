@@ -104,8 +104,8 @@ static bool gather(struct copy *c, struct bytes header, const char *const *names
             if (!is_field(field, names[i]))
                 continue;
             const char *value = complete_list(value_of(field, names[i], c->arena), c->rules->hostname, c->arena);
-            if (*value && !compose_addresses(value, names[i], c->arena, &c->result->recipients, c->why))
-                return false;
+            if (*value && !compose_addresses(value, c->arena, &c->result->recipients, c->why))
+                return fault_wrap(c->why, "%s", names[i]);
         }
         at += field.size;
     }
