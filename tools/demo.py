@@ -79,7 +79,7 @@ class Stage:
 
     def start_daemon(self):
         user = "user: root\n" if os.geteuid() == 0 else ""  # nobody else may look into the temporary directory
-        self.config.write_text(f"{user}state: {self.dir}/state\nhostname: postern.demo\nlisteners:\n"
+        self.config.write_text(f"{user}state: {self.dir}/state\nhostname: postern.demo\nconsole: {{ address: none }}\nlisteners:\n"
                                "  - { protocol: smtp, address: \"127.0.0.1:0\", tls: none }\n"
                                "  - { protocol: imap, address: \"127.0.0.1:0\", tls: none }\n")
         child = self.start("daemon", "serve", "-c", self.config)

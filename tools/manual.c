@@ -213,6 +213,7 @@ static void gather(void)
     gather_plain(table_local, table_local_count);
     gather_plain(table_handed_in, table_handed_in_count);
     gather_plain(table_handoff, table_handoff_count);
+    gather_plain(table_console, table_console_count);
     assert(rows_count == finding_count());
     qsort(rows, rows_count, sizeof rows[0], compare_rows);
 }

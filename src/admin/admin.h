@@ -1,8 +1,8 @@
 /* admin/admin.h - the API over HTTP: turns requests into verbs for the roles that own the matter, and answers into responses.
  *
  * The requests, their verbs and their JSON are listed in doc/internal-api.md. No object, mail or secret is kept here: a
- * secret that was typed passes through to the vault and is wiped. Permission is being able to open the Unix socket;
- * at the console's address the only permission is a signed link. */
+ * secret that was typed passes through to the vault and is wiped. Who can open the Unix socket has every right;
+ * at the console's address people and programs show who they are (admin_private.h, "principal"). */
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 

@@ -15,10 +15,42 @@
 #define ADMIN_ASK_MS 60000
 #define ADMIN_LONG_ASK_MS (20 * 60000)
 #define ADMIN_PARAMS 3
+#define REQUEST_HEADERS 8
 #define ADMIN_ASKS 6
 
 struct request;
 typedef void request_fn(struct request *r);
+
+/* What a person or a program may do here; a set of these. */
+enum right {
+    RIGHT_NONE = 0,         /* of a route: anybody */
+    RIGHT_SEND = 1 << 0,    /* hand in mail, and see what became of it */
+    RIGHT_INBOX = 1 << 1,   /* read mail that came in */
+    RIGHT_READ = 1 << 2,    /* see everything but the content of mail */
+    RIGHT_CONTENT = 1 << 3, /* mail as it came */
+    RIGHT_OPERATE = 1 << 4, /* retry, hold, release, remove, pause, resume, test */
+    RIGHT_ADMIN = 1 << 5,   /* everything else */
+    RIGHTS_ALL = (1 << 6) - 1,
+};
+
+enum principal_kind { PRINCIPAL_NOBODY, PRINCIPAL_LOCAL, PRINCIPAL_OPERATOR, PRINCIPAL_KEY, PRINCIPAL_APP };
+
+/* Who asks. Known before the body of the request is read. */
+struct principal {
+    enum principal_kind kind;
+    const char *name;       /* of the system's user, operator, key or app; "" : a stranger */
+    uint32_t rights;        /* set of enum right */
+    const char *host;       /* address it came from; "local" through the Unix socket */
+    const char **mailboxes; /* the only ones it may touch */
+    size_t mailboxes_count; /* 0: all */
+};
+
+/* How a route keeps to the mailboxes of who asks. */
+enum route_scope {
+    SCOPE_ALL,     /* it speaks of all mailboxes: not for those who are limited to some */
+    SCOPE_MAILBOX, /* the first parameter is the mailbox */
+    SCOPE_SELF,    /* the handler looks at r->principal itself, or there is no mailbox in it */
+};
 
 /* One thing asked of a role. Its slot in the request is where the answer lands. */
 struct ask {
@@ -37,7 +69,13 @@ struct ask {
 struct admin_route {
     const char *method, *path; /* "{}" stands for one segment */
     request_fn *run;
+    uint32_t rights; /* any one of these enum right is enough; RIGHT_NONE: strangers too */
+    enum route_scope scope;
     bool streams_body; /* the body goes to a file, not into memory */
+};
+
+struct response_header {
+    const char *name, *value;
 };
 
 /* Bytes on their way out of a response that is written as it comes. */
@@ -55,9 +93,12 @@ struct upload {
 struct request {
     struct list node; /* in admin.requests */
     struct admin *admin;
+    struct door *door;
     struct MHD_Connection *connection;
     struct arena *arena;
-    const struct admin_route *route;
+    const char *method, *path;
+    const struct principal *principal; /* never NULL in a handler; in the arena */
+    const struct admin_route *route;   /* NULL until admitted */
     const char *params[ADMIN_PARAMS];
     struct buf body;
     struct upload upload;
@@ -68,6 +109,9 @@ struct request {
     size_t asks_count, asks_open;
     request_fn *then;
     struct MHD_Response *response;
+    struct response_header headers[REQUEST_HEADERS]; /* beside those of the response's kind */
+    size_t headers_count;
+    uint64_t discarded; /* octets of a body that nobody wants */
     unsigned status;
     bool is_suspended, is_dispatched;
     struct loop_io *watch; /* while it sleeps: the server would not notice that the client went away */
@@ -75,7 +119,7 @@ struct request {
     struct log_follow *follow;
 };
 
-/* A way in: the Unix socket with the API, or the console's address with what anybody may ask for. */
+/* A way in: the Unix socket, where whoever can open it has every right; or the console's address, where they show who they are. */
 enum door_kind { DOOR_API, DOOR_CONSOLE, DOORS };
 struct door {
     struct admin *admin;
@@ -107,7 +151,7 @@ void admin_http_sleep(struct request *r);
 void admin_http_wake(struct request *r);
 
 /* request.c */
-struct request *request_new(struct admin *a, struct MHD_Connection *connection);
+struct request *request_new(struct door *d, struct MHD_Connection *connection, const char *method, const char *path);
 void request_free(struct request *r);
 const char *request_query(struct request *r, const char *name);  /* NULL if absent */
 const char *request_header(struct request *r, const char *name); /* NULL if absent */
@@ -121,6 +165,11 @@ void respond_fd(struct request *r, int fd, const char *content_type); /* given *
 void respond_problem(struct request *r, unsigned status, const char *title, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void respond_fault(struct request *r, const struct fault *why);
+/* With the finding of that id; the detail is what was seen. */
+void respond_finding(struct request *r, unsigned status, const char *id, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Goes out with whatever is responded. The value is copied. */
+void request_add_header(struct request *r, const char *name, const char *value);
 /* The answer as it came: its JSON with its status. True when it was a success and nothing was sent. */
 bool respond_unless_ok(struct request *r, struct ask *a);
 void respond_ask(struct request *r, struct ask *a);
@@ -150,9 +199,25 @@ void upload_fini(struct upload *u);
 /* submit.c: the next bytes of a message; false fills r->refused. */
 bool submission_add(struct request *r, struct bytes data);
 
+/* admit.c: who asks, what for, and whether they may, by the header fields alone. Sets r->route, or responds; at once, or when the
+ * vault has answered. */
+void request_admit(struct request *r);
+/* The names of a set of rights; given. */
+json_t *rights_json(uint32_t rights);
+
+/* principal.c */
+/* Sets r->principal and runs `known`, at once or when the vault has answered; or responds. */
+void principal_find(struct request *r, request_fn *known);
+bool principal_may_touch(const struct principal *p, const char *mailbox);
+
 /* route.c */
-const struct admin_route *route_find(enum door_kind door, const char *method, const char *path, struct arena *arena,
-                                     const char **params, bool *is_path_known);
+const struct admin_route *route_find(const char *method, const char *path, struct arena *arena, const char **params,
+                                     bool *is_path_known);
+
+/* pages.c: the console's files. */
+request_fn page_get;
+/* Does a browser that asks for it get a page, or one of the console's files? */
+bool page_is_path(const char *path);
 
 /* the handlers, by subject: objects.c */
 request_fn providers_list, providers_get, providers_put, providers_patch, providers_delete;

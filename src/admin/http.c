@@ -89,23 +89,13 @@ static enum MHD_Result dispatch(struct request *r)
     return MHD_YES;
 }
 
-static void find_route(struct request *r, enum door_kind door, const char *method, const char *path)
-{
-    bool is_path_known = false;
-    r->route = route_find(door, method, path, r->arena, r->params, &is_path_known);
-    if (!r->route && door == DOOR_CONSOLE)
-        respond_plain(r, 404, "There is nothing here, or not any more.\n");
-    else if (!r->route && is_path_known)
-        respond_problem(r, 405, "Method not allowed", "%s does not take %s", path, method);
-    else if (!r->route)
-        respond_problem(r, 404, "Not found", "there is nothing at %s; doc/internal-api.md lists what there is", path);
-}
-
 static void take_body(struct request *r, const char *data, size_t size)
 {
     if (r->refused.kind != FAULT_NONE)
         return;
-    if (r->route->streams_body)
+    if (r->response)
+        r->discarded += size;
+    else if (r->route->streams_body)
         submission_add(r, (struct bytes){ (const uint8_t *)data, size });
     else if (!buf_add(&r->body, data, size))
         fault_set(&r->refused, FAULT_REJECT, "api.too-large", "the request's body is larger than %u bytes",
@@ -121,9 +111,32 @@ static enum MHD_Result send_response(struct request *r)
     }
     struct MHD_Response *response = r->response;
     r->response = NULL;
+    for (size_t i = 0; i < r->headers_count; i++)
+        MHD_add_response_header(response, r->headers[i].name, r->headers[i].value);
     enum MHD_Result queued = MHD_queue_response(r->connection, r->status, response);
     MHD_destroy_response(response);
     return queued;
+}
+
+/* A refusal that overtakes the body it belongs to is lost when the connection closes on what is still coming: it waits for the end of
+ * the body, unless the client waits for us. */
+static bool has_body_coming(struct request *r)
+{
+    const char *length = request_header(r, "Content-Length");
+    uint64_t size = 0;
+    if (request_header(r, "Expect"))
+        return false;
+    if (length && text_to_u64(length, UINT64_MAX, &size) && size > r->admin->conf->limits.message_size)
+        return false;
+    return size > 0 || request_header(r, "Transfer-Encoding");
+}
+
+/* After the header fields: goes on to the body, answers, or waits until it is known who asks. */
+static enum MHD_Result answer_early(struct request *r)
+{
+    if (r->route || (r->response && has_body_coming(r)))
+        return MHD_YES;
+    return send_response(r);
 }
 
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url, const char *method,
@@ -132,16 +145,16 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
     struct door *d = ctx;
     struct request *r = *slot;
     if (!r) {
-        *slot = r = request_new(d->admin, connection);
-        find_route(r, d->kind, method, url);
-        return r->route ? MHD_YES : send_response(r);
+        *slot = r = request_new(d, connection, method, url);
+        request_admit(r);
+        return answer_early(r);
     }
     if (*size > 0) {
         take_body(r, data, *size);
         *size = 0;
-        return MHD_YES;
+        return r->discarded > r->admin->conf->limits.message_size ? MHD_NO : MHD_YES;
     }
-    if (!r->is_dispatched)
+    if (!r->is_dispatched && r->route)
         dispatch(r);
     return send_response(r);
 }

@@ -1,4 +1,5 @@
 /* A request from its first header to its response: body, parameters, and the ways to answer. */
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,17 +11,20 @@
 #include "base/secret.h"
 #include "doctor/finding.h"
 
-struct request *request_new(struct admin *a, struct MHD_Connection *connection)
+struct request *request_new(struct door *d, struct MHD_Connection *connection, const char *method, const char *path)
 {
     struct request *r = mem_alloc(sizeof *r);
-    r->admin = a;
+    r->admin = d->admin;
+    r->door = d;
     r->connection = connection;
     r->arena = arena_new();
+    r->method = arena_strdup(r->arena, method);
+    r->path = arena_strdup(r->arena, path);
     r->upload.fd = -1;
     buf_init(&r->body, ADMIN_BODY_LIMIT);
     buf_init(&r->upload.memory, EDGE_BODY_INLINE);
     buf_init(&r->stream.out, 4u << 20);
-    list_append(&a->requests, &r->node);
+    list_append(&d->admin->requests, &r->node);
     return r;
 }
 
@@ -170,6 +174,25 @@ void respond_fault(struct request *r, const struct fault *why)
     json_t *problem = problem_json(status, "Refused", why->text);
     json_array_append_new(json_object_get(problem, "findings"), finding_json_of_fault(why, NULL));
     respond_json(r, status, problem);
+}
+
+void respond_finding(struct request *r, unsigned status, const char *id, const char *format, ...)
+{
+    va_list args;
+    struct fault seen = { .kind = FAULT_REJECT };
+    va_start(args, format);
+    vsnprintf(seen.text, sizeof seen.text, format, args);
+    va_end(args);
+    snprintf(seen.id, sizeof seen.id, "%s", id);
+    json_t *problem = problem_json(status, "Refused", seen.text);
+    json_array_append_new(json_object_get(problem, "findings"), finding_json_of_fault(&seen, NULL));
+    respond_json(r, status, problem);
+}
+
+void request_add_header(struct request *r, const char *name, const char *value)
+{
+    assert(r->headers_count < REQUEST_HEADERS);
+    r->headers[r->headers_count++] = (struct response_header){ name, arena_strdup(r->arena, value) };
 }
 
 bool respond_unless_ok(struct request *r, struct ask *a)

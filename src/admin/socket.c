@@ -78,7 +78,7 @@ bool admin_console_open(const struct conf *conf, int *fd, struct fault *why)
 {
     struct net_addr at;
     *fd = -1;
-    if (!conf->console.address[0])
+    if (!conf_console_is_open(conf))
         return true;
     if (net_addr_parse(conf->console.address, &at, why))
         *fd = net_listen_open(&at, 64, why);

@@ -67,18 +67,32 @@ static bool is_host_name(const char *text)
     return true;
 }
 
-static void check_console(const struct check *c)
+static void check_console_tls(const struct check *c)
 {
     struct net_addr at;
     struct fault f = { 0 };
-    const char *address = c->conf->console.address, *url = c->conf->console.public_url;
-    if (address[0] && net_addr_parse(address, &at, NULL) && !net_addr_is_loopback(&at)) {
+    const char *address = c->conf->console.address;
+    bool has_certificate = c->conf->console.certificate[0], has_key = c->conf->console.key[0];
+    if (has_certificate != has_key) {
+        fault_set(&f, FAULT_CONFIG, INVALID, "%s is missing: HTTPS needs both PEM files",
+                  has_certificate ? "console.key" : "console.certificate");
+        c->tell(c->ctx, has_certificate ? "console.certificate" : "console.key", NULL, &f);
+    } else if (!has_certificate && c->conf->console.proxy.count == 0 && conf_console_is_open(c->conf) &&
+               net_addr_parse(address, &at, NULL) && !net_addr_is_loopback(&at)) {
         fault_set(&f, FAULT_CONFIG, INVALID,
-                  "%s can be reached from other machines, and the console speaks without TLS: use 127.0.0.1 and let a "
-                  "web server with TLS pass on what is for it; its address goes into console.public-url",
+                  "%s can be reached from other machines, and passwords must not pass without TLS: give "
+                  "console.certificate and console.key; or use 127.0.0.1 and let a web server with TLS pass requests "
+                  "on, its address goes into console.public-url; one on another machine is named in console.proxy",
                   address);
         c->tell(c->ctx, "console.address", NULL, &f);
     }
+}
+
+static void check_console(const struct check *c)
+{
+    struct fault f = { 0 };
+    const char *url = c->conf->console.public_url;
+    check_console_tls(c);
     if (url[0] && strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0) {
         fault_set(&f, FAULT_CONFIG, INVALID, "console.public-url must be an address like https://mail.example.org/");
         c->tell(c->ctx, "console.public-url", NULL, &f);

@@ -13,6 +13,11 @@
 
 enum conf_tls { CONF_TLS_NONE, CONF_TLS_STARTTLS, CONF_TLS_IMPLICIT };
 
+struct conf_list {
+    const char *const *items;
+    size_t count;
+};
+
 struct conf_listener {
     const char *protocol; /* "smtp", "imap", "pop3" */
     const char *address;
@@ -33,9 +38,15 @@ struct conf {
     struct conf_listener *listeners;
     size_t listeners_count;
     struct {
-        const char *socket;               /* default {state}/admin.sock */
-        const char *group;                /* who may use the commands; "" : the user of the daemon */
-        const char *address, *public_url; /* the console; "" : not open, and links begin with http://{address}/ */
+        const char *socket;            /* default {state}/admin.sock */
+        const char *group;             /* who may use the commands; "" : the user of the daemon */
+        const char *address;           /* of the console; "none": not open; default 127.0.0.1:8025 */
+        const char *public_url;        /* "" : as conf_console_url() says */
+        const char *certificate, *key; /* PEM files; both or none */
+        struct conf_list proxy;        /* ranges whose X-Forwarded-For and -Proto are believed */
+        uint64_t session_s;            /* default 12h */
+        uint64_t session_idle_s;       /* default 30m */
+        const char *originals;         /* who may read mail there: administrators, everybody, nobody */
     } console;
     struct {
         const char *level;    /* error, warn, info, debug */
@@ -107,6 +118,12 @@ bool conf_parse(struct bytes yaml, const char *file, struct arena *arena, struct
 /* What differs and can't be changed while running ("state"), as a fault; true when a reload may go on. */
 bool conf_may_reload(const struct conf *now, const struct conf *next, struct fault *why);
 json_t *conf_to_json(const struct conf *c); /* given */
+
+bool conf_console_is_open(const struct conf *c);
+bool conf_console_has_tls(const struct conf *c);
+/* Where a browser finds the console, without a slash at its end: the public address, else http(s) and `bound` (the socket's real
+ * address; "" : as configured). Given. */
+char *conf_console_url(const struct conf *c, const char *bound);
 
 /* One row per setting, for the manual and --help. */
 struct conf_setting {

@@ -143,6 +143,26 @@ bool conf_may_reload(const struct conf *now, const struct conf *next, struct fau
     return true;
 }
 
+bool conf_console_is_open(const struct conf *c)
+{
+    return !text_is_empty(c->console.address) && !text_equal(c->console.address, "none");
+}
+
+bool conf_console_has_tls(const struct conf *c)
+{
+    return !text_is_empty(c->console.certificate);
+}
+
+char *conf_console_url(const struct conf *c, const char *bound)
+{
+    size_t size = strlen(c->console.public_url);
+    while (size > 0 && c->console.public_url[size - 1] == '/')
+        size--;
+    if (size > 0)
+        return mem_strndup(c->console.public_url, size);
+    return mem_printf("http%s://%s", conf_console_has_tls(c) ? "s" : "", *bound ? bound : c->console.address);
+}
+
 static json_t *group_of(json_t *root, const char *name, const char **rest)
 {
     const char *dot = strchr(name, '.');

@@ -106,13 +106,29 @@ static void tell_unknown(struct parse *p, const struct conf_row *rows, const cha
     tell_at(p, &key->start_mark, &f);
 }
 
+/* A list in any of YAML's ways of writing one, as the row's own text; NULL where it is none. */
+static const char *words_of(const struct parse *p, const yaml_node_t *list)
+{
+    const char *text = "";
+    for (const yaml_node_item_t *i = list->data.sequence.items.start; i < list->data.sequence.items.top; i++) {
+        const char *word = word_of(node_at(p, *i));
+        if (!word || strchr(word, ','))
+            return NULL;
+        text = arena_printf(p->arena, "%s%s%s", text, *text ? "," : "", word);
+    }
+    return text;
+}
+
 static void read_row(struct parse *p, const struct conf_row *row, const yaml_node_t *value, void *owner)
 {
     struct fault f = { 0 };
-    const char *word = word_of(value);
+    bool is_list = row->type == CONF_LIST || row->type == CONF_RANGES;
+    const char *word = is_list && value->type == YAML_SEQUENCE_NODE ? words_of(p, value) : word_of(value);
     if (is_nothing(value))
         return;
-    if (!word)
+    if (!word && is_list)
+        fault_set(&f, FAULT_CONFIG, INVALID, "%s must be a list of words", row->name);
+    else if (!word)
         fault_set(&f, FAULT_CONFIG, INVALID, "%s must be a single value: %s", row->name, conf_type_name(row->type));
     else if (conf_value_read(row, word, &p->base, p->arena, owner, &f))
         return;

@@ -24,10 +24,23 @@ const struct conf_row conf_rows[] = {
       "Socket that the commands talk to." },
     { "console.group", CONF_TEXT, AT(console.group), "", "", FIXED,
       "Group that may use the commands, beside the daemon's user." },
-    { "console.address", CONF_ADDRESS, AT(console.address), "", "", FIXED,
-      "Address, on this machine, where links to raw mail are answered; the console's pages come later." },
+    { "console.address", CONF_ADDRESS, AT(console.address), "none", "127.0.0.1:8025", FIXED,
+      "Address of the console and of the API over HTTP; none switches both off." },
     { "console.public-url", CONF_TEXT, AT(console.public_url), "", "", RELOADABLE,
-      "The same as others reach it, through a web server with TLS; links begin with it." },
+      "The same as others reach it; links begin with it." },
+    { "console.certificate", CONF_PATH, AT(console.certificate), "", "", RELOADABLE,
+      "Certificate chain in PEM: with it the console speaks HTTPS, as it must where other machines reach it." },
+    { "console.key", CONF_PATH, AT(console.key), "", "", RELOADABLE, "Its private key in PEM." },
+    { "console.proxy", CONF_RANGES, AT(console.proxy), "", "", RELOADABLE,
+      "Addresses of web servers that pass requests on; only they may come without TLS from other machines, and only "
+      "their "
+      "X-Forwarded-For and X-Forwarded-Proto are believed." },
+    { "console.session", CONF_DURATION, AT(console.session_s), "5m..30d", "12h", RELOADABLE,
+      "Who signed in to the console has to do it again after this long." },
+    { "console.session-idle", CONF_DURATION, AT(console.session_idle_s), "1m..7d", "30m", RELOADABLE,
+      "The same, without a request." },
+    { "console.originals", CONF_CHOICE, AT(console.originals), "administrators, everybody, nobody", "administrators",
+      RELOADABLE, "Who may read the content of mail in the console; everybody: read-only operators too." },
 
     { "log.level", CONF_CHOICE, AT(log.level), "error, warn, info, debug", "info", RELOADABLE,
       "Least important event still written." },
@@ -144,12 +157,19 @@ const struct conf_row conf_listener_rows[] = {
 const char *conf_type_name(enum conf_type type)
 {
     static const char *const names[] = {
-        [CONF_TEXT] = "text",          [CONF_PATH] = "path",
-        [CONF_ADDRESS] = "address",    [CONF_MAILBOX] = "mail address",
-        [CONF_CHOICE] = "choice",      [CONF_ENUM] = "choice",
-        [CONF_DURATION] = "duration",  [CONF_SIZE] = "size",
-        [CONF_NUMBER] = "number",      [CONF_COUNT] = "number",
+        [CONF_TEXT] = "text",
+        [CONF_PATH] = "path",
+        [CONF_ADDRESS] = "address",
+        [CONF_MAILBOX] = "mail address",
+        [CONF_CHOICE] = "choice",
+        [CONF_ENUM] = "choice",
+        [CONF_DURATION] = "duration",
+        [CONF_SIZE] = "size",
+        [CONF_NUMBER] = "number",
+        [CONF_COUNT] = "number",
         [CONF_FLAG] = "true or false",
+        [CONF_LIST] = "list",
+        [CONF_RANGES] = "list of addresses",
     };
     return names[type];
 }

@@ -7,7 +7,7 @@
 enum conf_type {
     CONF_TEXT,     /* const char *: one line */
     CONF_PATH,     /* const char *: absolute after reading */
-    CONF_ADDRESS,  /* const char *: as net_addr_parse() takes it, or "" */
+    CONF_ADDRESS,  /* const char *: as net_addr_parse() takes it, or "", or "none" where that is the range */
     CONF_MAILBOX,  /* const char *: a mail address, or "" */
     CONF_CHOICE,   /* const char *: one of the range */
     CONF_ENUM,     /* an enum: its place in the range */
@@ -16,6 +16,8 @@ enum conf_type {
     CONF_NUMBER,   /* uint64_t */
     CONF_COUNT,    /* uint32_t */
     CONF_FLAG,     /* bool */
+    CONF_LIST,     /* struct conf_list: words; its text has commas between them */
+    CONF_RANGES,   /* struct conf_list: addresses and networks, as net_range_parse() takes them */
 };
 
 struct conf_row {

@@ -108,13 +108,46 @@ static bool read_text(const struct conf_row *row, const char *text, const struct
     struct net_addr address;
     if (!text_is_line(text) || strlen(text) > 1024)
         return fault_set(why, FAULT_CONFIG, INVALID, "%s must be one line of text", row->name);
-    if (row->type == CONF_ADDRESS && *text && !net_addr_parse(text, &address, why))
+    bool is_none = *row->range && text_equal(text, row->range);
+    if (row->type == CONF_ADDRESS && *text && !is_none && !net_addr_parse(text, &address, why))
         return fault_wrap(why, "%s", row->name);
     if (row->type == CONF_MAILBOX && *text && !object_address_is_valid(text))
         return fault_set(why, FAULT_CONFIG, INVALID, "%s must be an address like box@example.org", row->name);
     if (row->type == CONF_CHOICE && place_in(row->range, text) < 0)
         return refuse_choice(row, text, why);
     *out = row->type == CONF_PATH ? resolve_path(text, base, arena) : arena_strdup(arena, text);
+    return true;
+}
+
+static bool is_word(const struct conf_row *row, const char *word, struct fault *why)
+{
+    struct net_range range;
+    if (row->type == CONF_RANGES && !net_range_parse(word, &range, why))
+        return fault_wrap(why, "%s", row->name);
+    return true;
+}
+
+static bool read_list(const struct conf_row *row, const char *text, struct arena *arena, struct conf_list *out,
+                      struct fault *why)
+{
+    enum { MOST = 256 };
+    const char **words = arena_array(arena, MOST, sizeof *words);
+    size_t count = 0;
+    if (!text_is_line(text))
+        return fault_set(why, FAULT_CONFIG, INVALID, "%s must be a list of words", row->name);
+    for (const char *at = text; *at; at += strspn(at, ", ")) {
+        size_t size = strcspn(at, ",");
+        if (count == MOST)
+            return fault_set(why, FAULT_CONFIG, INVALID, "%s may have %d words at most", row->name, MOST);
+        struct bytes word = bytes_trim((struct bytes){ (const uint8_t *)at, size });
+        at += size;
+        if (word.size == 0)
+            continue;
+        words[count] = arena_strndup(arena, (const char *)word.data, word.size);
+        if (!is_word(row, words[count++], why))
+            return false;
+    }
+    *out = (struct conf_list){ words, count };
     return true;
 }
 
@@ -147,6 +180,9 @@ bool conf_value_read(const struct conf_row *row, const char *text, const struct 
     case CONF_MAILBOX:
     case CONF_CHOICE:
         return read_text(row, text, base, arena, into, why);
+    case CONF_LIST:
+    case CONF_RANGES:
+        return read_list(row, text, arena, into, why);
     case CONF_ENUM:
         return read_enum(row, text, into, why);
     case CONF_FLAG:
@@ -174,6 +210,14 @@ static json_t *json_of_place(const char *range, unsigned place)
     return json_stringn(at, strcspn(at, ","));
 }
 
+static json_t *json_of_list(const struct conf_list *list)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < list->count; i++)
+        json_array_append_new(out, json_string(list->items[i]));
+    return out;
+}
+
 json_t *conf_value_json(const struct conf_row *row, const void *owner)
 {
     const void *at = (const char *)owner + row->offset;
@@ -191,6 +235,9 @@ json_t *conf_value_json(const struct conf_row *row, const void *owner)
         return json_integer((json_int_t) * (const uint64_t *)at);
     case CONF_COUNT:
         return json_integer(*(const uint32_t *)at);
+    case CONF_LIST:
+    case CONF_RANGES:
+        return json_of_list(at);
     default:
         return json_string(*(const char *const *)at);
     }

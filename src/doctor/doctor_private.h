@@ -79,9 +79,10 @@ extern const struct session_row table_imap[], table_pop3[];
 extern const size_t table_imap_count, table_pop3_count;
 extern const struct oauth_row table_oauth_user[], table_oauth_tenant[], table_oauth_app[], table_oauth_by_error[];
 extern const size_t table_oauth_user_count, table_oauth_tenant_count, table_oauth_app_count, table_oauth_by_error_count;
-extern const struct finding table_upstream[], table_upstream_in[], table_local[], table_handed_in[], table_handoff[];
+extern const struct finding table_upstream[], table_upstream_in[], table_local[], table_handed_in[], table_handoff[],
+    table_console[];
 extern const size_t table_upstream_count, table_upstream_in_count, table_local_count, table_handed_in_count,
-    table_handoff_count;
+    table_handoff_count, table_console_count;
 
 /* Fills {placeholders} of one step; given. A fact that is unknown, or holds anything but plain address and name characters (it
  * may end up in an administrator's shell), leaves "<name>". */

@@ -224,7 +224,7 @@ static const struct {
     ROWS(table_smtp_sign_in),   ROWS(table_smtp_message), ROWS(table_smtp_by_code),    ROWS(table_imap),
     ROWS(table_pop3),           ROWS(table_oauth_user),   ROWS(table_oauth_tenant),    ROWS(table_oauth_app),
     ROWS(table_oauth_by_error), FINDINGS(table_upstream), FINDINGS(table_upstream_in), FINDINGS(table_local),
-    FINDINGS(table_handed_in),  FINDINGS(table_handoff),
+    FINDINGS(table_handed_in),  FINDINGS(table_handoff),  FINDINGS(table_console),
 };
 
 size_t finding_count(void)

@@ -154,14 +154,7 @@ static void *prepare(struct role *r, struct fault *why)
 /* Raw messages are fetched from the console; without one there is nowhere to lead to. Given, without a slash at its end. */
 static char *link_url(const struct conf *conf)
 {
-    const char *url = conf->console.public_url;
-    size_t size = strlen(url);
-
-    if (text_is_empty(conf->console.address))
-        return mem_strdup("");
-    while (size > 0 && url[size - 1] == '/')
-        size--;
-    return size > 0 ? mem_strndup(url, size) : mem_printf("http://%s", conf->console.address);
+    return conf_console_is_open(conf) ? conf_console_url(conf, "") : mem_strdup("");
 }
 
 static struct inbox_settings settings_of(const struct conf *conf, const char *spool, const char *url)

@@ -90,6 +90,7 @@ class Gateway(Server):
 state: {dir}/state
 user: {user}
 hostname: gateway.bench.example
+console: {{ address: none }}
 listeners:
 {listeners}
 limits: {limits}

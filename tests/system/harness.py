@@ -3,10 +3,13 @@
 Nothing here sleeps for a fixed time: `until` polls a condition with a deadline, and the daemon's own event file says what
 happened. The clock of every process of a test can be moved together with `Clock.advance`.
 """
+import base64
+import http.client
 import json
 import os
 import pathlib
 import pwd
+import random
 import shutil
 import signal
 import smtplib
@@ -41,6 +44,18 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def quiet_port():
+    """A free port that no outgoing connection of anybody takes meanwhile, as it may happen to those of free_port()."""
+    while True:
+        port = random.SystemRandom().randrange(12000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 def can_connect(port):
@@ -181,6 +196,91 @@ class Sandbox:
         return self.get(f"/api/messages/{message['id']}/raw", raw=True)
 
 
+class Answer:
+    def __init__(self, response):
+        self.status, self.headers, self.body = response.status, response.headers, response.read()
+
+    @property
+    def text(self):
+        return self.body.decode()
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def finding(self):
+        """The id of the first finding of a refusal."""
+        return next((f["id"] for f in self.json["findings"]), None)
+
+    def __repr__(self):
+        return f"<{self.status} {self.body[:300]!r}>"
+
+
+class Console:
+    """A browser, or a program with its key (`bearer`) or its app's name and password (`basic`), at the console's address."""
+
+    def __init__(self, host, port, tls=None, bearer=None, basic=None):
+        self.host, self.port, self.tls = host, port, tls
+        self.cookie = self.csrf = None
+        self.auth = f"Bearer {bearer}" if bearer else None
+        if basic:
+            self.auth = "Basic " + base64.b64encode(":".join(basic).encode()).decode()
+
+    def connection(self, timeout=30):
+        if self.tls:
+            return http.client.HTTPSConnection(self.host, self.port, context=self.tls, timeout=timeout)
+        return http.client.HTTPConnection(self.host, self.port, timeout=timeout)
+
+    def headers(self, method):
+        headers = {"Authorization": self.auth, "Cookie": self.cookie}
+        if self.csrf and method not in ("GET", "HEAD"):
+            headers["X-Postern-CSRF"] = self.csrf
+        return {k: v for k, v in headers.items() if v}
+
+    def __call__(self, method, path, body=None, headers=None):
+        """One request on a connection of its own. `body`: bytes, or what becomes JSON. Paths like "status" are the API's."""
+        path = path if path.startswith("/") else "/api/v1/" + path
+        headers = {**self.headers(method), **(headers or {})}
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            headers.setdefault("Content-Type", "application/json")
+        c = self.connection()
+        try:
+            c.request(method, path, body, headers)
+            answer = Answer(c.getresponse())
+        finally:
+            c.close()
+        self.keep_cookie(answer)
+        return answer
+
+    def keep_cookie(self, answer):
+        for value in answer.headers.get_all("Set-Cookie") or []:
+            pair = value.split(";")[0]
+            self.cookie = pair if pair.split("=", 1)[1] else None
+
+    def get(self, path, **kw):
+        return self("GET", path, **kw)
+
+    def post(self, path, body=None, **kw):
+        return self("POST", path, body, **kw)
+
+    def put(self, path, body=None, **kw):
+        return self("PUT", path, body, **kw)
+
+    def patch(self, path, body=None, **kw):
+        return self("PATCH", path, body, **kw)
+
+    def delete(self, path, **kw):
+        return self("DELETE", path, **kw)
+
+    def sign_in(self, name, password):
+        answer = self.post("session", {"name": name, "password": password})
+        if answer.status == 200:
+            self.csrf = answer.json["csrf"]
+        return answer
+
+
 class Gateway:
     """`postern serve` with a state directory of its own."""
 
@@ -199,6 +299,7 @@ listeners:
         self.world = world
         self.state = world.dir / "state"
         text = config if config is not None else self.CONFIG.format(state=self.state, extra=extra, user=self.USER)
+        text = self.with_console(text)
         if os.geteuid() == 0 and "\nuser:" not in text:
             text = "user: root\n" + text  # the folder of a test is nobody else's
         self.config = world.file("postern.yaml", text)
@@ -206,6 +307,21 @@ listeners:
         self.starts = 0
         if start:
             self.start()
+
+    def with_console(self, text):
+        """With an address for the console that is nobody else's, unless the test chose one."""
+        section = next((line for line in text.splitlines() if line.startswith("console:")), None)
+        if section and "address:" in text[text.index(section):]:
+            return text
+        self.console_port = quiet_port()
+        address = f'address: "127.0.0.1:{self.console_port}"'
+        if section:
+            return text.replace(section, section.replace("{", "{ " + address + ",", 1))
+        return f"{text.rstrip()}\nconsole: {{ {address} }}\n"
+
+    def console(self, **kw):
+        """Somebody at the console's address; see Console."""
+        return Console("127.0.0.1", self.console_port, **kw)
 
     def start(self, wait=True):
         (self.state / "listeners.json").unlink(missing_ok=True)

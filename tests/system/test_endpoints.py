@@ -350,16 +350,17 @@ def test_a_link_that_is_not_ours_finds_nothing(world):
     port = free_port()
     g = Gateway(world, extra=f'console: {{ address: "127.0.0.1:{port}" }}')
     wrong = "0" * 64
-    for path in ("/", "/api/v1/status", "/raw/", f"/raw/{1:016x}", f"/raw/{1:016x}?ends=99999999999&signature={wrong}",
+    for path in ("/raw/", f"/raw/{1:016x}", f"/raw/{1:016x}?ends=99999999999&signature={wrong}",
                  f"/raw/{1:016x}?ends=1&signature={wrong}", f"/raw/x?ends=99999999999&signature={wrong}",
                  f"/raw/{1:016x}?ends=-1&signature={wrong}", "/raw/" + "a" * 3000):
         status, text, headers = get(f"http://127.0.0.1:{port}{path}")
-        assert status == 404 and headers["Content-Type"].startswith("text/plain"), path
-        assert text == b"There is nothing here, or not any more.\n"
+        assert status == 404, path
+        if "?" in path:
+            assert text == b"There is nothing here, or not any more.\n" and headers["Content-Type"].startswith("text/plain")
     assert g.cli("status").returncode == 0
 
 
 def test_the_console_stays_on_this_machine(world):
     config = world.file("postern.yaml", f'state: {world.dir}/state\nuser: root\nconsole: {{ address: "0.0.0.0:8025" }}\n')
     done = Gateway(world, config=config.read_text(), start=False).cli("check", check=False)
-    assert done.returncode == 1 and ":3:" in done.stderr and "without TLS" in done.stderr and "console.public-url" in done.stderr
+    assert done.returncode == 1 and ":3:" in done.stderr and "without TLS" in done.stderr and "console.proxy" in done.stderr

@@ -152,7 +152,7 @@ def test_all_of_it_without_root(world):
     home = world.dir / "home"
     home.mkdir()
     os.chown(home, nobody.pw_uid, nobody.pw_gid)
-    config = world.file("plain.yaml", f"state: {home}/state\nlisteners:\n  - {{ protocol: smtp, address: \"127.0.0.1:0\" }}\n")
+    config = world.file("plain.yaml", f"state: {home}/state\nconsole: {{ address: none }}\nlisteners:\n  - {{ protocol: smtp, address: \"127.0.0.1:0\" }}\n")
     config.chmod(0o644)
     os.chmod(world.clock.path, 0o644)
     process = world.run(["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", BIN, "serve", "-c", config], "plain")

@@ -316,7 +316,7 @@ static void a_signed_link_leads_to_the_message_and_nothing_else_does(void **stat
         "http://localhost/raw/0000000000000abc",
         "http://localhost/raw/0000000000000abc?ends=1&signature=00ff",
         "http://localhost/raw/xyz?ends=99999999999&signature=00ff",
-        API "/status",
+        "http://localhost/raw/abc",
     };
     struct stage *s = *state;
     s->link_status = 204;
@@ -329,7 +329,7 @@ static void a_signed_link_leads_to_the_message_and_nothing_else_does(void **stat
         assert_int_equal(CONSOLE(s, wrong[i]), 404);
         assert_string_equal(s->heard_verb, ""); /* nobody is even asked */
     }
-    assert_int_equal(CONSOLE(s, "-X", "POST", LINK), 404);
+    assert_int_equal(CONSOLE(s, "-X", "POST", LINK), 405);
     s->link_status = 404;
     assert_int_equal(CONSOLE(s, LINK), 404);
     assert_string_equal(s->heard_verb, "link.check");
@@ -340,7 +340,30 @@ static void a_signed_link_leads_to_the_message_and_nothing_else_does(void **stat
     s->content = NULL; /* not kept any more */
     assert_int_equal(CONSOLE(s, LINK), 404);
     assert_string_equal(s->answer, "There is nothing here, or not any more.\n");
-    assert_int_equal(CURL(s, LINK), 404); /* not at the API's door */
+}
+
+static void a_stranger_gets_pages_and_learns_nothing_else(void **state)
+{
+    struct stage *s = *state;
+    static const char *const paths[] = { "/status", "/nothing", "/apps/x", "/messages" };
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        char url[128];
+        snprintf(url, sizeof url, API "%s", paths[i]);
+        assert_int_equal(CONSOLE(s, url), 401);
+        assert_non_null(strstr(s->answer, "\"console.sign-in\""));
+        assert_int_equal(CONSOLE(s, url, "-X", "POST", "-d", "{}"), 401);
+    }
+    assert_string_equal(s->heard_verb, "");
+    assert_int_equal(CONSOLE(s, "http://localhost/"), 200);
+    assert_non_null(strstr(s->answer, "<!doctype html>"));
+    assert_int_equal(CONSOLE(s, "http://localhost/mailboxes/shop@contoso.example"), 200);
+    assert_int_equal(CONSOLE(s, "http://localhost/ui/index.html", "--compressed"), 200);
+    assert_non_null(strstr(s->answer, "<!doctype html>"));
+    assert_int_equal(CONSOLE(s, "http://localhost/ui/../../../etc/passwd", "--path-as-is"), 404);
+    assert_int_equal(CONSOLE(s, "http://localhost/ui/%2e%2e/index.html", "--path-as-is"), 404);
+    assert_int_equal(CONSOLE(s, "http://localhost/a/..%2f..%2fetc/passwd", "--path-as-is"), 404);
+    assert_int_equal(CONSOLE(s, "http://localhost/ui/none.js"), 404);
+    assert_int_equal(CONSOLE(s, "http://localhost/", "-X", "POST", "-d", "{}"), 404);
 }
 
 static void a_key_is_made_for_an_endpoint_that_is_there(void **state)
@@ -492,6 +515,7 @@ int main(void)
         CASE(an_asker_that_goes_away_cancels),
         CASE(a_test_streams_its_steps),
         CASE(a_signed_link_leads_to_the_message_and_nothing_else_does),
+        CASE(a_stranger_gets_pages_and_learns_nothing_else),
         CASE(a_key_is_made_for_an_endpoint_that_is_there),
         CASE(the_status_survives_what_is_missing),
         CASE(a_message_is_handed_to_the_queue),

@@ -67,6 +67,26 @@ static void test_the_promised_example(void **state)
     arena_free(arena);
 }
 
+static void test_lists(void **state)
+{
+    struct arena *arena = arena_new();
+    struct conf c = parsed(arena, "console: { address: \"0.0.0.0:80\", proxy: [10.0.0.1, \"fd00::/8\"] }\n");
+    assert_int_equal(c.console.proxy.count, 2);
+    assert_string_equal(c.console.proxy.items[1], "fd00::/8");
+    assert_true(conf_console_is_open(&c));
+    c = parsed(arena, "console: { address: none, proxy: 10.0.0.0/8 }\n");
+    assert_int_equal(c.console.proxy.count, 1);
+    assert_false(conf_console_is_open(&c));
+    json_t *json = conf_to_json(&c);
+    assert_int_equal(json_array_size(json_object_get(json_object_get(json, "console"), "proxy")), 1);
+    json_decref(json);
+    c = parsed(arena, "console: { certificate: /c, key: /k }\n");
+    char *url = conf_console_url(&c, "127.0.0.1:4711");
+    assert_string_equal(url, "https://127.0.0.1:4711");
+    free(url);
+    arena_free(arena);
+}
+
 static void test_values_with_units(void **state)
 {
     struct arena *arena = arena_new();
@@ -128,6 +148,9 @@ static const struct {
       ":3:5: 127.0.0.1:1 is already taken by the listener in line 2" },
     { "queue:\n  retry-first: 2h\n", ":2:16: queue.retry-first must not be longer than queue.retry-max" },
     { "console:\n  address: \"0.0.0.0:8025\"\n", ":2:12: 0.0.0.0:8025 can be reached from other machines" },
+    { "console: { certificate: /c }\n", ":1:25: console.key is missing" },
+    { "console: { proxy: [10.0.0.1, nowhere] }\n", ":1:19: console.proxy: " },
+    { "console: { proxy: { a: b } }\n", ":1:19: console.proxy must be a list of words" },
     { "console:\n  public-url: mail.example.org\n", ":2:15: console.public-url must be an address like" },
     { "hostname: \"a b\"\n", ":1:11: hostname must be a host name" },
     { "sendmail: { mailbox: me }\n", ":1:22: sendmail.mailbox must be an address" },
@@ -241,10 +264,15 @@ static void test_finding_the_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults_are_safe),        cmocka_unit_test(test_the_promised_example),
-        cmocka_unit_test(test_values_with_units),        cmocka_unit_test(test_mistakes_have_a_place),
-        cmocka_unit_test(test_all_mistakes_are_told),    cmocka_unit_test(test_json_reads_back),
-        cmocka_unit_test(test_what_a_reload_may_change), cmocka_unit_test(test_every_setting_explains_itself),
+        cmocka_unit_test(test_defaults_are_safe),
+        cmocka_unit_test(test_the_promised_example),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_values_with_units),
+        cmocka_unit_test(test_mistakes_have_a_place),
+        cmocka_unit_test(test_all_mistakes_are_told),
+        cmocka_unit_test(test_json_reads_back),
+        cmocka_unit_test(test_what_a_reload_may_change),
+        cmocka_unit_test(test_every_setting_explains_itself),
         cmocka_unit_test(test_finding_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

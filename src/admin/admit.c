@@ -1,0 +1,95 @@
+/* The doorkeeper: who asks, what for, and whether they may, by the header fields alone. Strangers learn nothing about what there
+ * is: to them everything but the pages needs a sign-in, whether it exists or not. */
+#include <string.h>
+
+#include "admin/admin_private.h"
+#include "base/text.h"
+
+#define API "/api/"
+
+static const struct {
+    enum right right;
+    const char *name;
+} names[] = {
+    { RIGHT_SEND, "send" },       { RIGHT_INBOX, "inbox" },     { RIGHT_READ, "read" },
+    { RIGHT_CONTENT, "content" }, { RIGHT_OPERATE, "operate" }, { RIGHT_ADMIN, "admin" },
+};
+
+json_t *rights_json(uint32_t rights)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (rights & names[i].right)
+            json_array_append_new(list, json_string(names[i].name));
+    return list;
+}
+
+static void refuse_stranger(struct request *r)
+{
+    /* Bearer, because a browser would meet Basic with a window of its own. */
+    request_add_header(r, "WWW-Authenticate", "Bearer realm=\"postern\"");
+    respond_finding(r, 401, "console.sign-in", "this needs a sign-in, a key or an app's password");
+}
+
+static void refuse_right(struct request *r, uint32_t wanted)
+{
+    const char *all = "";
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (wanted & names[i].right)
+            all = arena_printf(r->arena, "%s%s%s", all, *all ? " or " : "", names[i].name);
+    respond_finding(r, 403, "console.right", "%s lacks the right '%s'", r->principal->name, all);
+}
+
+static bool keeps_to_mailboxes(struct request *r, const struct admin_route *route)
+{
+    if (r->principal->mailboxes_count == 0 || route->scope == SCOPE_SELF)
+        return true;
+    return route->scope == SCOPE_MAILBOX && principal_may_touch(r->principal, r->params[0]);
+}
+
+static bool may(struct request *r, const struct admin_route *route)
+{
+    if (route->rights == RIGHT_NONE)
+        return true;
+    if (r->principal->kind == PRINCIPAL_NOBODY)
+        refuse_stranger(r);
+    else if (!(r->principal->rights & route->rights))
+        refuse_right(r, route->rights);
+    else if (!keeps_to_mailboxes(r, route))
+        respond_finding(r, 403, "console.mailbox", "%s is limited to other mailboxes", r->principal->name);
+    else
+        return true;
+    return false;
+}
+
+static const struct admin_route page_route = { "GET", "", page_get, RIGHT_NONE, SCOPE_SELF, false };
+
+static bool asks_for_page(const struct request *r)
+{
+    return (text_equal(r->method, "GET") || text_equal(r->method, "HEAD")) && page_is_path(r->path);
+}
+
+static void judge(struct request *r)
+{
+    bool is_path_known = false;
+    const struct admin_route *route = route_find(r->method, r->path, r->arena, r->params, &is_path_known);
+    if (!route && asks_for_page(r))
+        route = &page_route;
+    if (route && may(r, route))
+        r->route = route;
+    else if (route)
+        return;
+    else if (r->principal->kind == PRINCIPAL_NOBODY && strncmp(r->path, API, strlen(API)) == 0)
+        refuse_stranger(r);
+    else if (is_path_known)
+        respond_problem(r, 405, "Method not allowed", "%s does not take %s", r->path, r->method);
+    else
+        respond_problem(r, 404, "Not found", "there is nothing at %s; doc/internal-api.md lists what there is",
+                        r->path);
+    admin_http_wake(r);
+}
+
+void request_admit(struct request *r)
+{
+    principal_find(r, judge);
+}
