@@ -47,6 +47,7 @@ static const struct step steps[STEPS] = {
     [STEP_REVIEW]     = { "review",     "auth",     imap_say_capability, imap_heard_review,     NULL              },
     [STEP_READY]      = { "ready",      "idle",     say_ready,           NULL,                  NULL              },
     [STEP_LIST]       = { "list",       NULL,       imap_say_list,       imap_heard_command,    NULL              },
+    [STEP_SEPARATOR]  = { "separator",  NULL,       imap_say_separator,  imap_heard_separator,  NULL              },
     [STEP_SELECT]     = { "select",     NULL,       imap_say_select,     imap_heard_select,     NULL              },
     [STEP_CREATE]     = { "create",     NULL,       imap_say_create,     imap_heard_command,    NULL              },
     [STEP_SEARCH]     = { "search",     NULL,       imap_say_search,     imap_heard_command,    NULL              },

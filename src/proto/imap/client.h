@@ -4,7 +4,8 @@
  * It tolerates what servers really send: both generations of Exchange Online, Dovecot, Gmail, Courier. Whatever arrives, memory is
  * bounded: lines by IMAP_LINE_LIMIT, literals elsewhere than in a message body by IMAP_LITERAL_LIMIT, and a breach is a fault.
  * The credential is asked for only when it may be sent (after TLS where TLS is set). The bridge uses the engine up to `ready`
- * and then takes over the connection; the inbox uses all of it. Folder names are UTF-8 here, modified UTF-7 on the wire. */
+ * and then takes over the connection; the inbox uses all of it. Folder names are UTF-8 with levels parted by a slash here, and on the
+ * wire modified UTF-7 parted as the server does, which it is asked for when the first such name is used. */
 #ifndef PROTO_IMAP_CLIENT_H
 #define PROTO_IMAP_CLIENT_H
 
@@ -69,6 +70,7 @@ struct imap_client_host {
     void (*selected)(void *ctx, const struct imap_folder *folder);
     void (*found)(void *ctx, const uint64_t *uids,
                   size_t count); /* of a search; several calls, ascending within each */
+    /* With the levels as the server parts them. */
     void (*listed)(void *ctx, const char *folder, const char *separator, bool is_selectable);
     void (*message)(void *ctx, const struct imap_message *m); /* FETCH without a body, or after its body ended */
     /* Octets of the one body that imap_client_fetch_body() asked for, as they come. False: no more is wanted (swallowed then). */

@@ -25,6 +25,7 @@ enum imap_step {
     STEP_REVIEW,     /* CAPABILITY after the sign-in */
     STEP_READY,
     STEP_LIST,
+    STEP_SEPARATOR, /* of levels, before the first command with a folder that has some */
     STEP_SELECT,
     STEP_CREATE,
     STEP_SEARCH,
@@ -70,7 +71,10 @@ struct imap_client {
 
     const char *command; /* its name for the host */
     char folder[IMAP_FOLDER_SIZE];
-    bool is_flag; /* SELECT: read-only; FETCH: with header */
+    bool knows_separator;
+    char separator;      /* 0: levels stay parted by a slash */
+    enum imap_step then; /* the command that waits for the separator */
+    bool is_flag;        /* SELECT: read-only; FETCH: with header */
     bool is_selected;
     struct imap_folder selected;
     uint64_t uid;         /* the message of the command; SEARCH: the first */
@@ -141,6 +145,7 @@ void imap_client_hear_body(struct imap_client *c, struct bytes chunk);
 
 /* commands.c */
 void imap_say_list(struct imap_client *c);
+void imap_say_separator(struct imap_client *c);
 void imap_say_select(struct imap_client *c);
 void imap_say_create(struct imap_client *c);
 void imap_say_search(struct imap_client *c);
@@ -159,6 +164,7 @@ void imap_say_idling(struct imap_client *c);
 void imap_say_done(struct imap_client *c);
 void imap_say_logout(struct imap_client *c);
 enum imap_step imap_heard_command(struct imap_client *c, const struct imap_reply *r);
+enum imap_step imap_heard_separator(struct imap_client *c, const struct imap_reply *r);
 enum imap_step imap_heard_select(struct imap_client *c, const struct imap_reply *r);
 enum imap_step imap_heard_fetch(struct imap_client *c, const struct imap_reply *r);
 enum imap_step imap_heard_copy(struct imap_client *c, const struct imap_reply *r);

@@ -18,7 +18,14 @@ static void start(struct imap_client *c, const char *command, enum imap_step ste
     imap_client_enter_and_flush(c, step);
 }
 
-/* A folder that can't be named on the wire is one that no server has. */
+/* The name is in its form on the wire already, where a slash stands for nothing else (RFC 3501 5.1.3). */
+static void part_levels(struct imap_client *c)
+{
+    for (char *at = c->folder; c->separator && *at; at++)
+        *at = *at == '/' ? c->separator : *at;
+}
+
+/* A folder that can't be named on the wire is one that no server has. The first one with levels has the separator asked for. */
 static void start_in(struct imap_client *c, const char *command, enum imap_step step, const char *folder)
 {
     static const struct imap_reply unnamed = { .status = IMAP_NO,
@@ -29,7 +36,10 @@ static void start_in(struct imap_client *c, const char *command, enum imap_step 
         return;
     assert(c->step == STEP_READY);
     if (imap_utf7_encode(folder, c->folder, sizeof c->folder)) {
-        start(c, command, step);
+        bool is_asked = !c->knows_separator && strchr(c->folder, '/');
+        c->then = step;
+        part_levels(c);
+        start(c, command, is_asked ? STEP_SEPARATOR : step);
         return;
     }
     c->command = command;
@@ -73,6 +83,20 @@ void imap_client_list(struct imap_client *c)
 void imap_say_list(struct imap_client *c)
 {
     imap_client_say(c, "LIST \"\" \"*\"");
+}
+
+/* RFC 3501 6.3.8: an empty name asks for the separator alone. */
+void imap_say_separator(struct imap_client *c)
+{
+    imap_client_say(c, "LIST \"\" \"\"");
+}
+
+/* Who does not tell it hears the slash, as most have it. */
+enum imap_step imap_heard_separator(struct imap_client *c, const struct imap_reply *r)
+{
+    c->knows_separator = true;
+    part_levels(c);
+    return c->then;
 }
 
 void imap_client_create(struct imap_client *c, const char *folder)

@@ -113,16 +113,26 @@ static bool has_flag(struct bytes list, const char *flag)
     return false;
 }
 
+/* NIL: the server has no levels. */
+static bool is_separator(const char *text)
+{
+    return text[0] > ' ' && text[0] < 0x7f && text[0] != '&' && text[1] == '\0';
+}
+
 /* "(\HasNoChildren) "/" "Sent Items"". A name that is not in modified UTF-7 is given as it stands. */
 static void hear_list(struct imap_client *c, struct imap_cursor in)
 {
     struct imap_value attributes;
     char separator[16], name[NAME_LIMIT], clear[NAME_LIMIT];
-    if (c->step != STEP_LIST || !c->host.listed)
+    if (c->step != STEP_SEPARATOR && (c->step != STEP_LIST || !c->host.listed))
         return;
     if (!imap_cursor_value(&in, &attributes) || !take_text(&in, separator, sizeof separator) ||
         !take_text(&in, name, sizeof name)) {
         imap_client_breach(c, "a folder that has no name", buf_bytes(&c->wire.text));
+        return;
+    }
+    if (c->step == STEP_SEPARATOR) {
+        c->separator = is_separator(separator) ? separator[0] : 0;
         return;
     }
     c->host.listed(c->ctx, imap_utf7_decode(name, clear, sizeof clear) ? clear : name, separator,

@@ -80,6 +80,12 @@ static void on_ready(void *ctx)
     case 'E':
         imap_client_select(c, "Gel\xc3\xb6scht \"x\" & y", true);
         break;
+    case 'P':
+        imap_client_select(c, "A/\xc3\xb6/C", false);
+        break;
+    case 'V':
+        imap_client_move(c, 5, "Done/2026");
+        break;
     case 'U':
         imap_client_select(c, "bad \xff", false);
         break;
@@ -370,6 +376,17 @@ static const struct dialogue folders[] = {
     { PLAIN, NO_AUTH, "L", IN "* LIST (a\nA1 OK\n", "A1 LIST \"\" \"*\"\n", "ready;failed list imap.breach retry;" },
     { PLAIN, NO_AUTH, "CC", IN "A1 OK\nA2 NO [ALREADYEXISTS] there\n", "A1 CREATE \"Done\"\nA2 CREATE \"Done\"\n",
       "ready;ready;create NO|ALREADYEXISTS|there;ready;" },
+    /* Levels are parted as the server does; it is asked once. */
+    { PLAIN, NO_AUTH, "PV", IN "* LIST (\\Noselect) \".\" \"\"\nA1 OK\nA2 OK\nA3 OK\n",
+      "A1 LIST \"\" \"\"\nA2 SELECT \"A.&APY-.C\"\nA3 UID MOVE 5 \"Done.2026\"\n",
+      "ready;selected 0 0 0;ready;ready;" },
+    { PLAIN, NO_AUTH, "P", IN "* LIST (\\Noselect) \"\\\\\" \"\"\nA1 OK\nA2 NO none\n",
+      "A1 LIST \"\" \"\"\nA2 SELECT \"A\\\\&APY-\\\\C\"\n", "ready;select NO||none;ready;" },
+    { PLAIN, NO_AUTH, "PP", IN "* LIST (\\Noselect) NIL \"\"\nA1 OK\nA2 OK\nA3 OK\n",
+      "A1 LIST \"\" \"\"\nA2 SELECT \"A/&APY-/C\"\nA3 SELECT \"A/&APY-/C\"\n",
+      "ready;selected 0 0 0;ready;selected 0 0 0;ready;" },
+    { PLAIN, NO_AUTH, "P", IN "* LIST () \"&\" \"\"\nA1 BAD Command Argument Error. 12\nA2 OK\n",
+      "A1 LIST \"\" \"\"\nA2 SELECT \"A/&APY-/C\"\n", "ready;selected 0 0 0;ready;" },
     { PLAIN, NO_AUTH, "Q", IN "* BYE bye\nA1 OK\n", "A1 LOGOUT\n", "ready;" },
     /* A question nobody asked. */
     { PLAIN, NO_AUTH, "", IN "A1 OK\n", "", "ready;failed idle imap.breach retry;" },
