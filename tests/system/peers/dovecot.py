@@ -1,7 +1,9 @@
 """Dovecot: mailboxes behind IMAP, POP3, submission and LMTP, or only its way of checking passwords."""
 import grp
+import os
 import pwd
 import shutil
+import subprocess
 
 import harness
 
@@ -178,8 +180,9 @@ tls_ca_cert_file = {ca}
                 self._give(p)
         return path
 
-    def deliver(self, user, messages, folder="INBOX"):
-        """Writes messages (bytes, as they shall be kept) into a Maildir, thousands a second; their order is that of the UIDs."""
+    def deliver(self, user, messages, folder="INBOX", received=None):
+        """Writes messages (bytes, as they shall be kept) into a Maildir, thousands a second; their order is that of the UIDs.
+        `received`: their INTERNALDATE, in seconds; now if not given."""
         assert self.storage == "maildir"
         path = self.maildir(user, folder)
         count = 0
@@ -189,6 +192,8 @@ tls_ca_cert_file = {ca}
             file = path / "tmp" / name
             file.write_bytes(message)
             self._give(file)
+            if received:
+                os.utime(file, (received, received))
             file.rename(path / "new" / name)
             count += 1
         return count
@@ -197,6 +202,12 @@ tls_ca_cert_file = {ca}
         """What lies in a Maildir, as it is kept."""
         path = self.maildir(user, folder)
         return [p.read_bytes() for p in sorted([*(path / "new").iterdir(), *(path / "cur").iterdir()], key=lambda p: p.name)]
+
+    def doveadm(self, *args):
+        """Dovecot's own command, at this Dovecot."""
+        done = subprocess.run(["/usr/bin/doveadm", "-c", self.dir / "dovecot.conf", *args], capture_output=True, text=True)
+        assert done.returncode == 0, (args, done.stdout, done.stderr)
+        return done.stdout
 
     def log(self):
         return (self.dir / "dovecot.log").read_text(errors="replace")

@@ -6,7 +6,8 @@ import harness
 
 
 class Postfix:
-    """Postfix in a folder of its own. `sasl_socket`: a Dovecot auth socket; then it wants SASL and STARTTLS."""
+    """Postfix in a folder of its own. With `sasl_socket`, a Dovecot auth socket, it is a submission server that wants SASL and
+    STARTTLS; with `recipients` the mail server of theirs, which takes mail for them alone, from anybody."""
 
     MAIN = """\
 compatibility_level = 3.6
@@ -29,6 +30,11 @@ smtp_host_lookup = native
 message_size_limit = 209715200
 alias_maps =
 alias_database =
+smtpd_tls_cert_file = {cert}
+smtpd_tls_key_file = {key}
+"""
+
+    SUBMISSION = """\
 smtpd_recipient_restrictions = permit_sasl_authenticated, reject
 smtpd_relay_restrictions = permit_sasl_authenticated, reject
 smtpd_sasl_auth_enable = yes
@@ -37,8 +43,13 @@ smtpd_sasl_path = {sasl_socket}
 smtpd_sasl_security_options = noanonymous
 smtpd_tls_security_level = encrypt
 smtpd_tls_auth_only = yes
-smtpd_tls_cert_file = {cert}
-smtpd_tls_key_file = {key}
+"""
+
+    RECEIVING = """\
+relay_domains = {domains}
+relay_recipient_maps = inline:{{ {recipients} }}
+smtpd_relay_restrictions = reject_unauth_destination
+smtpd_tls_security_level = may
 """
 
     MASTER = """\
@@ -62,15 +73,17 @@ scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 """
 
-    def __init__(self, world, certificates, relay_port, sasl_socket):
+    def __init__(self, world, certificates, relay_port, sasl_socket=None, recipients=()):
         self.dir = world.dir / "postfix"
         for name in ("etc", "queue", "data", "log"):
             (self.dir / name).mkdir(parents=True)
         world.dir.chmod(0o755)
         shutil.chown(self.dir / "data", "postfix")
         self.port = harness.free_port()
-        (self.dir / "etc/main.cf").write_text(self.MAIN.format(dir=self.dir, relay_port=relay_port, sasl_socket=sasl_socket,
-                                                               cert=certificates.cert, key=certificates.key))
+        facts = dict(dir=self.dir, relay_port=relay_port, sasl_socket=sasl_socket, cert=certificates.cert, key=certificates.key,
+                     domains=" ".join(sorted({r.split("@")[1] for r in recipients})),
+                     recipients=", ".join(f"{r}=taken" for r in recipients))
+        (self.dir / "etc/main.cf").write_text((self.MAIN + (self.RECEIVING if recipients else self.SUBMISSION)).format(**facts))
         (self.dir / "etc/master.cf").write_text(self.MASTER.format(port=self.port))
         self._postfix("start")
         harness.until(lambda: harness.can_connect(self.port), "Postfix's port")
