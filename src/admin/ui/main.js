@@ -27,6 +27,7 @@ const routes = [
   ['/messages', 'messages', '/messages'],
   ['/messages/:id', 'message', '/messages'],
   ['/inbound', 'inbound', '/inbound'],
+  ['/inbound/new', 'endpoint', '/inbound'],
   ['/inbound/:id', 'inbound_item', '/inbound'],
   ['/endpoints/:name', 'endpoint', '/inbound'],
   ['/doctor', 'doctor', '/doctor'],
@@ -103,7 +104,7 @@ function settle(keep) {
   main.removeAttribute('aria-busy');
   if (keep) return;
   const heading = main.querySelector('h1');
-  const first = main.querySelector('[autofocus]') ?? heading;
+  const first = main.querySelector('[data-first]') ?? heading;
   if (first === heading) heading?.setAttribute('tabindex', '-1');
   (first ?? main).focus({ preventScroll: true });
   window.scrollTo(0, history.state?.scroll ?? 0);

@@ -16,7 +16,7 @@ export default async function (page) {
     return [];
   }
   const wrong = h('p.error', { role: 'alert', id: uid('wrong'), hidden: true });
-  const name = h('input#name', { name: 'name', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', required: true, autofocus: true });
+  const name = h('input#name', { name: 'name', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', required: true, 'data-first': true });
   const password = h('input#password', { name: 'password', type: 'password', autocomplete: 'current-password', required: true });
   const go = button('Sign in', null, { type: 'submit', kind: 'primary' });
   const say = (text, field) => {

@@ -2,8 +2,10 @@
  *   finding({ seen, cause, fix: [...], who, certainty, id }, { level: 3 })     one finding; `level` of its heading
  *   findings(list)                                       the root cause first, the others below
  *   problem(error, { retry })                            any Refused (or fault of ours) as a view, with "Try again"
+ *   await explain('smtp.auth.x', { mailbox, seen })      what an id means, asked of the server; null if it knows no such id
  *   whoText('admin')                                     who can mend it */
 import { h } from '../dom.js';
+import { get, path, query } from '../api.js';
 import { copyInline } from './copy.js';
 import { stateIcon } from './state.js';
 
@@ -30,6 +32,16 @@ export function finding(f, { level = 3 } = {}) {
 export function findings(list, options) {
   if (!list?.length) return null;
   return h('div.findings', finding(list[0], options), list.length > 1 && h('details', h('summary', `${list.length - 1} more that may follow from it`), list.slice(1).map((f) => finding(f, options))));
+}
+
+export async function explain(id, facts = {}) {
+  if (!id) return null;
+  try {
+    return await get(path`/findings/${id}` + query(facts));
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    return { id, seen: facts.seen, cause: facts.seen ? '' : id };
+  }
 }
 
 const titles = {

@@ -41,14 +41,16 @@ export async function fieldsOf(kind, wanted) {
     throw error;
   });
   const known = new Map((facts[kind] ?? []).map((f) => [f.key, f]));
-  const types = { text: 'text', texts: 'lines', list: 'lines', count: 'number', number: 'number', flag: 'flag', choice: 'choice', set: 'set' };
   const complete = (given) => {
     const field = typeof given === 'string' ? { key: given } : given;
     if (field.fields) return { ...field, fields: field.fields.map(complete) };
     const fact = known.get(field.key);
     if (!fact) return field;
-    const choices = fact.choices?.map((c) => [c, c]);
-    return { type: types[fact.type] ?? 'text', help: fact.help, required: fact.is_required, readonly: fact.is_read_only, max: fact.max, choices, ...field };
+    const isSet = fact.type === 'list' && /^[a-z0-9]+(, [a-z0-9]+)+$/.test(fact.range);
+    const type = isSet ? 'set' : { list: 'lines', number: 'number', 'true or false': 'flag', choice: 'choice' }[fact.type] ?? 'text';
+    const choices = (isSet || type === 'choice') && fact.range.split(', ').map((c) => [c, c]);
+    const max = type === 'number' ? Number(fact.range.split(' to ')[1]) : null;
+    return { type, help: fact.help, required: fact.is_required, readonly: fact.is_read_only, max, choices, ...field };
   };
   return wanted.map(complete);
 }
@@ -58,9 +60,9 @@ function draw(field, value, changed) {
   const id = uid('field'), help = `${id}-help`, wrong = `${id}-wrong`;
   const type = field.type ?? 'text';
   const described = [field.help && help, wrong].filter(Boolean).join(' ');
-  const common = { id, name: field.key, 'aria-describedby': described, required: field.required && type !== 'flag', readonly: field.readonly, placeholder: field.placeholder, autocomplete: field.autocomplete ?? 'off', autofocus: field.autofocus, oninput: changed, onchange: changed };
+  const common = { id, name: field.key, 'aria-describedby': described, required: field.required && type !== 'flag', readonly: field.readonly, placeholder: field.placeholder, autocomplete: field.autocomplete ?? 'off', 'data-first': field.autofocus, oninput: changed, onchange: changed };
   const error = h('p.error', { id: wrong, hidden: true });
-  const label = h('label', { for: id }, field.label ?? labelOf(field.key), field.required && h('span.muted', { 'aria-hidden': 'true' }, ' (needed)'));
+  const label = h('label', { for: id }, field.label ?? labelOf(field.key), field.required && !field.readonly && h('span.muted', { 'aria-hidden': 'true' }, ' (needed)'));
   const note = field.help && h('p.help', { id: help }, field.help);
   const boxes = (kind, isOn, list) => list.map(([v, text, more], i) => h('label.check', h('input', { type: kind, name: id, id: i ? null : id, value: v, checked: isOn(v), disabled: field.readonly, onchange: changed }), h('span', text, more && h('span.help', more))));
   const several = (kind, isOn) => h('fieldset.field', { 'aria-describedby': described }, h('legend', field.label ?? labelOf(field.key)), note, h('div.checks', boxes(kind, isOn, field.choices)), error);

@@ -57,7 +57,7 @@ export async function runSteps(view, path, body, signal) {
 }
 
 export function progress({ label, total }) {
-  const bar = h('progress', { max: total, value: 0, 'aria-label': label });
+  const bar = h('progress', total ? { max: total, value: 0, 'aria-label': label } : { 'aria-label': label });
   const words = h('p', { role: 'status' }, label);
-  return { node: h('div.progress', words, bar), set(done, text) { bar.value = done; words.textContent = text ?? `${label}: ${done} of ${total}`; } };
+  return { node: h('div.progress', words, bar), set(done, text) { if (total) bar.value = done; words.textContent = text ?? `${label}: ${done} of ${total}`; } };
 }

@@ -1,0 +1,112 @@
+/* overview.js - what needs a person first; then each mailbox's day, its limits and what will end; then the roles. */
+import { h, fill, uid } from '../dom.js';
+import { get, can } from '../api.js';
+import { heading, section, link, empty, facts } from '../parts/shell.js';
+import { state, stateIcon } from '../parts/state.js';
+import { bars, meter, legend } from '../parts/chart.js';
+import { time, day, duration, number } from '../parts/time.js';
+import { follow } from '../parts/live.js';
+
+const at = (...parts) => `/${parts.map(encodeURIComponent).join('/')}`;
+
+/* Before a Postern that has no GET /overview: the same shape from GET /status, without traffic and ends. */
+function fromStatus(s) {
+  const needs = (s.needs_person ?? []).map((n) => (n.address
+    ? { kind: 'mailbox', key: n.address, title: `${n.address}: ${n.reason?.text ?? 'needs a person'}` }
+    : { kind: 'endpoint', key: n.endpoint, title: `${n.endpoint}: ${n.text ?? `${n.parked} parked`}` }));
+  const mailboxes = s.mailboxes.map((m) => ({ address: m.address, state: m.state, queued: m.queue?.queued ?? 0, recipients_today: m.queue?.recipients_today ?? 0, recipients_per_day: m.queue?.recipients_per_day ?? 0, ends: [] }));
+  return { needs_person: needs, mailboxes, queue: s.queue, roles: s.roles };
+}
+
+async function load(signal) {
+  try {
+    return await get('/overview', { signal });
+  } catch (error) {
+    if (error.kind !== 'missing') throw error;
+    return fromStatus(await get('/status', { signal }));
+  }
+}
+
+function linkOf(n) {
+  if (n.link) return n.link;
+  if (n.kind === 'endpoint') return at('endpoints', n.key);
+  if (n.kind === 'registration') return at('settings', 'registrations', n.key);
+  return at(n.kind === 'app' ? 'apps' : 'mailboxes', n.key);
+}
+
+function need(n) {
+  const [first, ...rest] = String(n.title).split(': ');
+  const id = uid('need'), isBad = n.severity === 'error';
+  return h('li', stateIcon(isBad ? 'bad' : 'person'), h('div', h('p.what', { id }, rest.length ? first : n.key), h('p', rest.length ? rest.join(': ') : n.title)),
+    h('a.button', { href: linkOf(n), 'aria-describedby': id }, can('operate') ? 'Mend it' : 'Look'));
+}
+
+function needs(list) {
+  if (!list.length) return h('p.state.good', stateIcon('good'), h('span', 'Nothing needs a person.'));
+  return h('ul.needs', list.map(need));
+}
+
+const names = { secret: 'Client secret', certificate: 'Certificate', refresh_token: 'Sign-in (refresh token), if unused', access: 'Access' };
+
+function ending(e) {
+  const days = e.days ?? 0;
+  const word = days < 0 ? 'has ended' : days === 0 ? 'ends today' : `${number(days)} day${days === 1 ? '' : 's'}`;
+  const shape = days < 0 ? 'bad' : days <= 30 ? 'person' : 'good';
+  return [names[e.what] ?? e.what, h('span', state(shape, word), e.at && h('span.muted', ` · ${day(e.at.slice(0, 10))}`))];
+}
+
+const series = ['delivered', 'received', 'failed'];
+
+function traffic(m) {
+  if (!m.hours?.length) return null;
+  const hour = (i) => `${String(new Date(Date.now() - (m.hours.length - 1 - i) * 3600e3).getHours()).padStart(2, '0')}:00`;
+  const points = m.hours.map((x, i) => ({ name: hour(i), values: [x.delivered ?? 0, x.received ?? 0, x.failed ?? 0] }));
+  const total = (k) => points.reduce((sum, p) => sum + p.values[k], 0);
+  return [h('p.small', `In 24 hours: ${number(total(0))} delivered, ${number(total(1))} received, ${number(total(2))} failed`), bars({ label: `Mail of ${m.address} by hour`, points, series })];
+}
+
+function mailbox(m) {
+  const rate = m.rate && meter({ label: 'Messages this minute', used: m.rate.used, limit: m.rate.limit });
+  return h('article.box-of', h('div.line', h('h3', link(at('mailboxes', m.address), m.address)), state(m.state)),
+    traffic(m),
+    m.recipients_per_day > 0 && meter({ label: 'Recipients today', used: m.recipients_today ?? 0, limit: m.recipients_per_day }), rate,
+    facts([['Waiting', m.queued ? h('span', link(`/messages?mailbox=${encodeURIComponent(m.address)}&state=open`, `${number(m.queued)} message${m.queued === 1 ? '' : 's'}`), m.oldest && [', oldest from ', time(m.oldest)]) : 'nothing'], ...(m.ends ?? []).map(ending)]));
+}
+
+function figures(q) {
+  const waiting = (q.queued ?? 0) + (q.active ?? 0) + (q.deferred ?? 0);
+  const one = (name, value, small) => h('div', h('dt', name), h('dd', value, small && h('small', small)));
+  return h('dl.figures', one('Waiting', number(waiting), q.deferred ? `${number(q.deferred)} to be tried again` : null), one('Held', number(q.held), q.held ? link('/messages?state=held', 'see them') : null),
+    one('Oldest', q.oldest ? duration((Date.now() - new Date(q.oldest)) / 1000) : '–'), q.accepted_total !== undefined && one('Delivered', number(q.delivered_total), `of ${number(q.accepted_total)} taken`));
+}
+
+function roles(list) {
+  return h('ul.roles', list.map((r) => h('li', state(r.state, `${r.role}${list.filter((o) => o.role === r.role).length > 1 ? ` ${r.index + 1}` : ''} ${r.state}`), r.restarts > 0 && h('span.muted', ` restarted ${r.restarts}×, last `, time(r.since)))));
+}
+
+function view(o) {
+  const q = o.queue ?? {};
+  if (!o.mailboxes?.length && !o.needs_person?.length) {
+    return [h('div.box-of', h('h2', 'Connect the first mailbox'), h('p', 'A few steps: the provider, a registration in Entra, the mailbox, signing in, a test, and a password for the first program.'), h('div.actions', h('a.button.primary', { href: '/mailboxes/new' }, 'Begin'), h('a.button', { href: '/guides' }, 'Read first'))), section('Postern itself', roles(o.roles ?? []))];
+  }
+  return [
+    section('What needs a person', needs(o.needs_person ?? [])),
+    section('Queue', q.is_open === false && h('p.state.bad', stateIcon('bad'), h('span', `No mail is taken now: ${q.closed_why}`)), figures(q)),
+    section('Mailboxes', { actions: can('admin') && h('a.button', { href: '/mailboxes/new' }, 'Add a mailbox') }, o.mailboxes.some((m) => m.hours?.length) && legend(series), o.mailboxes.length ? h('div.cards', o.mailboxes.map(mailbox)) : empty('There is none yet.')),
+    section('Postern itself', roles(o.roles ?? [])),
+  ];
+}
+
+export default async function (page) {
+  page.title('Overview');
+  let last = await load(page.signal);
+  const body = h('div.stack-wide', view(last));
+  follow(page, {}, async () => {
+    const next = await load(page.signal);
+    const text = JSON.stringify({ ...next, now: 0 });
+    if (text === JSON.stringify({ ...last, now: 0 }) || body.contains(document.activeElement)) return; // nobody's place is taken away
+    last = next;
+    fill(body, view(next));
+  });
+  return [heading('Overview'), body];
+}

@@ -1,0 +1,81 @@
+/* settings_change.js - who changed what; and all objects as one document, to take away or to apply. */
+import { h, fill } from '../dom.js';
+import { get, post, can, query } from '../api.js';
+import { section, button } from '../parts/shell.js';
+import { table } from '../parts/table.js';
+import { form } from '../parts/form.js';
+import { confirm } from '../parts/dialog.js';
+import { exact } from '../parts/time.js';
+import { problem } from '../parts/finding.js';
+import { toast } from '../parts/toast.js';
+
+const text = (v) => (v === null || v === undefined || v === '' ? '(empty)' : typeof v === 'object' ? JSON.stringify(v) : String(v));
+const fieldChanges = (changes) => Object.entries(changes ?? {}).map(([name, [before, after]]) => h('span.sub', h('span.mono', name), `: ${text(before)} → ${text(after)}`));
+
+async function audit(page) {
+  const value = (n) => page.query.get(n) ?? '';
+  const load = (cursor) => get(`/audit${query({ who: value('who'), kind: value('kind'), key: value('key'), limit: 50, cursor })}`, { signal: page.signal });
+  let answer = await load(null);
+  const list = table({
+    caption: 'Changes and sign-ins, newest first', key: (a) => a.id ?? `${a.time}${a.action}${a.key}`, rows: answer.items, empty: 'Nothing fits.',
+    columns: [
+      { name: 'What', main: true, text: (a) => a.action, cell: (a) => [a.action, ' ', [a.kind, a.key].filter(Boolean).join(' ')] }, { name: 'Who', cell: (a) => [a.who?.name ?? a.who, a.who?.host && h('span.sub', a.who.host)] },
+      { name: 'Changes', wide: true, cell: (a) => fieldChanges(a.changes) }, { name: 'When', cell: (a) => exact(a.time) },
+    ],
+    more: async () => { answer = await load(answer.next); return { rows: answer.items, done: !answer.next }; },
+  });
+  list.set(answer.items, { done: !answer.next });
+  const kinds = ['', 'provider', 'registration', 'mailbox', 'app', 'endpoint', 'operator', 'key', 'session', 'message'];
+  const again = () => page.reload();
+  const field = (name, label) => h('div', h('label', { for: `f-${name}` }, label), h('input', { id: `f-${name}`, type: 'search', value: value(name), autocomplete: 'off', onchange: (e) => { page.set({ [name]: e.target.value.trim() }); again(); } }));
+  return [section('Audit', { note: 'Every change and every sign-in, without secrets.' }, h('div.filter', { role: 'search', 'aria-label': 'Audit' }, field('who', 'Who'),
+    h('div', h('label', { for: 'f-kind' }, 'Kind'), h('select', { id: 'f-kind', onchange: (e) => { page.set({ kind: e.target.value }); again(); } }, kinds.map((k) => h('option', { value: k, selected: k === value('kind') }, k || 'any')))), field('key', 'Name')), list.node)];
+}
+
+const words = { create: 'Add', add: 'Add', update: 'Change', change: 'Change', remove: 'Remove', delete: 'Remove' };
+
+function difference(d) {
+  const list = table({
+    caption: 'What would change', rows: d.changes, key: (c) => `${c.kind} ${c.key}`, empty: 'Nothing would change: everything is like that already.',
+    columns: [{ name: 'Object', main: true, cell: (c) => `${c.kind} ${c.key}` }, { name: 'Change', cell: (c) => words[c.action] ?? c.action }, { name: 'Fields', wide: true, cell: (c) => fieldChanges(Array.isArray(c.fields) ? Object.fromEntries(c.fields.map((f) => [f.field ?? f, [f.old ?? f.from, f.new ?? f.to]])) : c.fields) }],
+  });
+  const secrets = d.secrets_needed ?? [];
+  return [list.node, secrets.length > 0 && h('div', h('p', 'These have to be given a secret afterwards:'), h('ul', secrets.map((s) => h('li', typeof s === 'string' ? s : [s.kind, s.key, s.what].filter(Boolean).join(' ')))))];
+}
+
+function applyForm(page) {
+  const shown = h('div', { 'aria-live': 'polite' });
+  const send = (document, { dry, prune }) => post(`/apply${query({ dry_run: dry && 1, prune: prune && 1 })}`, new Blob([document], { type: 'application/yaml' }), { headers: { 'Content-Type': 'application/yaml' } });
+  const f = form({
+    fields: [{ key: 'file', label: 'File', type: 'file', accept: '.yaml,.yml,.json', help: 'Or paste it below.' }, { key: 'document', label: 'Document', type: 'area', rows: 10 }, { key: 'prune', label: 'Remove what is not in it', type: 'flag', help: 'Otherwise what the document does not name stays as it is.' }],
+    label: 'Show what would change', busy: 'Comparing …',
+    submit: async ({ file, document, prune }) => {
+      const source = file || document;
+      fill(shown);
+      const d = await send(source, { dry: true, prune });
+      const go = d.changes.length > 0 && button(`Apply ${d.changes.length} change${d.changes.length === 1 ? '' : 's'}`, async () => {
+        const removes = d.changes.filter((c) => words[c.action] === 'Remove').length;
+        if (removes && !(await confirm({ title: `Remove ${removes} object${removes === 1 ? '' : 's'}?`, text: 'All changes are made together, or none.', action: 'Apply', danger: true }))) return;
+        try {
+          await send(source, { prune });
+          toast('All of it is applied');
+          fill(shown);
+        } catch (error) {
+          fill(shown, problem(error));
+        }
+      }, { kind: 'primary', busy: 'Applying …' });
+      fill(shown, section('Difference', difference(d), h('div.actions', go)));
+      shown.querySelector('h2').setAttribute('tabindex', '-1');
+      shown.querySelector('h2').focus();
+    },
+  });
+  return section('Apply', { note: 'First you see the difference; then all of it is done, or none.' }, f.node, shown);
+}
+
+export default async function (page, part) {
+  if (part === 'audit') return audit(page);
+  return [
+    section('Export', { note: 'All objects as one document, without secrets: for version control, or another Postern.' }, h('div.actions', h('a.button', { href: '/api/v1/export', download: 'postern-objects.yaml' }, 'Download the document'))),
+    can('admin') && applyForm(page),
+  ];
+}
