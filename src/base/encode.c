@@ -98,6 +98,48 @@ bool base64_decode(struct bytes in, uint8_t *out, size_t out_size, size_t *size)
     return in.size % 4 == 0 && decode(without_padding(in), standard, out, out_size, size);
 }
 
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Four digits are three octets; the padding takes octets away, and their bits must be zero, so that one value has one spelling. */
+static bool end_group(struct base64_reader *r, uint8_t *out, size_t *size)
+{
+    static const uint32_t unused[] = { 0, 0xff, 0xffff };
+    if (r->bits & unused[r->padding])
+        return false;
+    for (unsigned i = 0; i < 3 - r->padding; i++)
+        out[(*size)++] = (uint8_t)(r->bits >> (16 - 8 * i));
+    *r = (struct base64_reader){ .is_over = r->padding > 0 };
+    return true;
+}
+
+bool base64_read(struct base64_reader *r, struct bytes in, uint8_t *out, size_t *size)
+{
+    *size = 0;
+    for (size_t i = 0; i < in.size; i++) {
+        uint8_t c = in.data[i];
+        if (is_blank(c))
+            continue;
+        bool is_padding = c == '=' && r->digits >= 2;
+        int value = is_padding ? 0 : base64_value(c, standard);
+        if (value < 0 || r->is_over || (r->padding && !is_padding))
+            return false;
+        r->bits = r->bits << 6 | (uint32_t)value;
+        r->digits++;
+        r->padding += is_padding;
+        if (r->digits == 4 && !end_group(r, out, size))
+            return false;
+    }
+    return true;
+}
+
+bool base64_read_end(const struct base64_reader *r)
+{
+    return r->digits == 0;
+}
+
 bool base64url_decode(struct bytes in, uint8_t *out, size_t out_size, size_t *size)
 {
     struct bytes bare = without_padding(in);

@@ -78,6 +78,25 @@ bool text_is_utf8(struct bytes data)
     return true;
 }
 
+bool text_utf8_feed(struct text_utf8 *u, struct bytes piece)
+{
+    for (size_t i = 0; i < piece.size; i++) {
+        if (u->size == 0 && piece.data[i] < 0x80)
+            continue;
+        if (u->size == sizeof u->held)
+            return false;
+        u->held[u->size++] = piece.data[i];
+        if (text_sequence((struct bytes){ u->held, u->size }) == u->size)
+            u->size = 0;
+    }
+    return true;
+}
+
+bool text_utf8_end(const struct text_utf8 *u)
+{
+    return u->size == 0;
+}
+
 bool text_is_line(const char *text)
 {
     for (const char *at = text; *at; at++) {

@@ -15,6 +15,13 @@ static inline bool text_is_empty(const char *text)
 bool text_to_u64(const char *text, uint64_t max, uint64_t *out); /* decimal digits only, whole string */
 bool text_is_utf8(struct bytes data);                            /* well-formed, shortest form, no surrogates */
 bool text_is_ascii(struct bytes data);
+/* The same of a text that comes piece by piece: each piece, then whether it ended whole. All zero is the beginning. */
+struct text_utf8 {
+    uint8_t held[4];
+    size_t size;
+};
+bool text_utf8_feed(struct text_utf8 *u, struct bytes piece);
+bool text_utf8_end(const struct text_utf8 *u);
 bool text_is_line(const char *text); /* UTF-8 without any control character */
 /* Largest size <= max that does not cut a UTF-8 sequence. */
 size_t text_cut(struct bytes data, size_t max);
@@ -34,6 +41,16 @@ bool text_to_size(const char *text, uint64_t *bytes);
 size_t base64_size(size_t size); /* encoded length without NUL */
 bool base64_encode(struct bytes in, char *out, size_t out_size);
 bool base64_decode(struct bytes in, uint8_t *out, size_t out_size, size_t *size);
+/* Base64 that comes piece by piece: blanks and line ends in it are passed over. All zero is the beginning. */
+struct base64_reader {
+    uint32_t bits;
+    unsigned digits, padding; /* of the group that is not over */
+    bool is_over;
+};
+#define BASE64_READ_SIZE(size) ((size) / 4 * 3 + 3)
+/* `out` holds BASE64_READ_SIZE(in.size). False: what is no digit, or anything after the padding. */
+bool base64_read(struct base64_reader *r, struct bytes in, uint8_t *out, size_t *size);
+bool base64_read_end(const struct base64_reader *r);                /* no group is cut off */
 bool base64url_encode(struct bytes in, char *out, size_t out_size); /* no padding */
 bool base64url_decode(struct bytes in, uint8_t *out, size_t out_size, size_t *size);
 bool hex_encode(struct bytes in, char *out, size_t out_size); /* lower case */

@@ -173,6 +173,68 @@ static void base64_refuses_what_is_not(void **state)
     assert_false(base64url_decode(BYTES_LIT("Zg="), data, sizeof data, &size));
 }
 
+/* In pieces of every size. */
+static void base64_is_read_in_pieces(void **state)
+{
+    static const char text[] = "UG9z\r\ndGVy biBp\tcyBhIGdh\nd\nGU=\n";
+    for (size_t step = 1; step < sizeof text; step++) {
+        struct base64_reader r = { 0 };
+        uint8_t out[64];
+        size_t filled = 0, size;
+        for (size_t at = 0; at < sizeof text - 1; at += step) {
+            assert_true(base64_read(&r, bytes_slice(bytes_of(text), at, at + step), out + filled, &size));
+            assert_true(size <= BASE64_READ_SIZE(step));
+            filled += size;
+        }
+        assert_true(base64_read_end(&r));
+        assert_int_equal(filled, 17);
+        assert_memory_equal(out, "Postern is a gate", 17);
+    }
+}
+
+static void base64_in_pieces_refuses_what_is_not(void **state)
+{
+    static const char *const bad[] = { "Z",        "Zg",   "Zg=",  "Z===",  "Zh==",  "Zm9=", "Zm9v-",
+                                       "Zg==Zg==", "Zm-v", "====", "Zg==x", "Zm9v=", "=",    "Zg=A" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct base64_reader r = { 0 };
+        uint8_t out[64];
+        size_t size;
+        if (base64_read(&r, bytes_of(bad[i]), out, &size) && base64_read_end(&r))
+            fail_msg("accepted \"%s\"", bad[i]);
+    }
+}
+
+static void utf8_is_checked_in_pieces(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_utf8;
+    } cases[] = {
+        { "", true },
+        { "plain", true },
+        { "caf\xC3\xA9 \xE2\x82\xAC\xF0\x9F\x98\x80", true },
+        { "\xC3", false },
+        { "\xC3"
+          "ABCD",
+          false },
+        { "a\x80", false },
+        { "\xED\xA0\x80", false },
+        { "\xE2\x82", false },
+        { "\xE2\x28\xA1", false },
+        { "\xF4\x90\x80\x80", false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct text_utf8 whole = { 0 }, single = { 0 };
+        struct bytes text = bytes_of(cases[i].text);
+        bool is_good = true;
+        for (size_t at = 0; at < text.size; at++)
+            is_good = is_good && text_utf8_feed(&single, bytes_slice(text, at, at + 1));
+        assert_int_equal(is_good && text_utf8_end(&single), cases[i].is_utf8);
+        assert_int_equal(text_utf8_feed(&whole, text) && text_utf8_end(&whole), cases[i].is_utf8);
+    }
+}
+
 static void hex_is_written_and_read(void **state)
 {
     char text[8];
@@ -194,6 +256,8 @@ int main(void)
         cmocka_unit_test(a_cut_spares_whole_characters), cmocka_unit_test(strangers_text_is_made_harmless),
         cmocka_unit_test(numbers_with_units_are_read),   cmocka_unit_test(base64_is_written_and_read),
         cmocka_unit_test(base64_refuses_what_is_not),    cmocka_unit_test(hex_is_written_and_read),
+        cmocka_unit_test(base64_is_read_in_pieces),      cmocka_unit_test(base64_in_pieces_refuses_what_is_not),
+        cmocka_unit_test(utf8_is_checked_in_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
