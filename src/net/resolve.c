@@ -1,4 +1,5 @@
-/* net/resolve.c - c-ares on our loop. It sorts the addresses (RFC 6724) and reads /etc/hosts by itself. */
+/* net/resolve.c - c-ares on our loop. It sorts the addresses (RFC 6724) and reads /etc/hosts by itself; what it does not do is to
+ * remember: every sign-in would cost a question. */
 #include "net/resolve.h"
 
 #include <ares.h>
@@ -11,12 +12,15 @@
 #include <sys/stat.h>
 
 #include "base/arena.h"
+#include "net/answers.h"
 
 enum {
     ADDRESSES = 16,
     SERVER_TIMEOUT_MS = 3000, /* of the first try; c-ares doubles it */
     TRIES = 3,
-    TICK_MS = 500, /* how often a silent name server is looked after */
+    TICK_MS = 500,    /* how often a silent name server is looked after */
+    KEEP_LEAST_S = 1, /* so that a burst asks once, even where the answer, or the hosts file, names no time */
+    KEEP_MOST_S = 60,
 };
 
 struct watch {
@@ -31,6 +35,7 @@ struct resolver {
     ares_channel channel;
     struct list watches;
     struct list queries;
+    struct answers *known;
     struct loop_timer tick;
     struct timespec conf_time; /* of /etc/resolv.conf when the channel was made */
 };
@@ -40,7 +45,7 @@ struct resolve_query {
     struct resolver *resolver;
     resolved_fn *fn; /* NULL: cancelled */
     void *ctx;
-    char *host;
+    char *host, *name; /* as asked for, and with its port */
     bool is_answered;
     struct net_addr addrs[ADDRESSES];
     size_t count;
@@ -127,6 +132,7 @@ struct resolver *resolver_new(struct loop *l)
     r->loop = l;
     list_init(&r->watches);
     list_init(&r->queries);
+    r->known = answers_new();
     loop_timer_init(&r->tick, l, on_tick, r);
     open_channel(r);
     return r;
@@ -139,6 +145,7 @@ static void renew_channel(struct resolver *r)
     if (!list_is_empty(&r->queries) || (now.tv_sec == r->conf_time.tv_sec && now.tv_nsec == r->conf_time.tv_nsec))
         return;
     ares_destroy(r->channel);
+    answers_forget(r->known);
     open_channel(r);
 }
 
@@ -147,6 +154,7 @@ static void query_free(struct resolve_query *q)
     list_remove(&q->node);
     loop_undefer(&q->deliver);
     free(q->host);
+    free(q->name);
     free(q);
 }
 
@@ -160,6 +168,7 @@ void resolver_free(struct resolver *r)
     LIST_EACH (node, &r->queries)
         query_free(LIST_OF(node, struct resolve_query, node));
     loop_timer_stop(&r->tick);
+    answers_free(r->known);
     free(r);
 }
 
@@ -183,6 +192,23 @@ static void keep_addresses(struct resolve_query *q, const struct ares_addrinfo *
         a->size = n->ai_addrlen;
         q->count++;
     }
+}
+
+static int64_t keep_s(const struct ares_addrinfo *info)
+{
+    int least = KEEP_MOST_S;
+    for (const struct ares_addrinfo_node *n = info->nodes; n; n = n->ai_next)
+        least = n->ai_ttl < least ? n->ai_ttl : least;
+    for (const struct ares_addrinfo_cname *n = info->cnames; n; n = n->next)
+        least = n->ttl < least ? n->ttl : least;
+    return least > KEEP_LEAST_S ? least : KEEP_LEAST_S;
+}
+
+static void remember(struct resolve_query *q, const struct ares_addrinfo *info)
+{
+    struct resolver *r = q->resolver;
+    if (q->count > 0)
+        answers_keep(r->known, q->name, q->addrs, q->count, loop_now_ms(r->loop) + keep_s(info) * 1000);
 }
 
 /* The path of a socket, as far as a path can be one. */
@@ -238,12 +264,21 @@ static void on_answer(void *ctx, int status, int timeouts, struct ares_addrinfo 
     q->is_answered = true;
     if (info) {
         keep_addresses(q, info);
+        remember(q, info);
         ares_freeaddrinfo(info);
     }
     if (q->count == 0)
         fault_set(&q->why, FAULT_RETRY, "dns.failed", "look-up of %s: %s", q->host,
                   failure_text(status == ARES_SUCCESS ? ARES_ENODATA : status));
     loop_defer(q->resolver->loop, &q->deliver);
+}
+
+static bool keep_known(struct resolve_query *q)
+{
+    struct resolver *r = q->resolver;
+    q->count = answers_find(r->known, q->name, loop_now_ms(r->loop), q->addrs, ADDRESSES);
+    q->is_answered = q->count > 0;
+    return q->is_answered;
 }
 
 struct resolve_query *resolve_start(struct resolver *r, const char *host, uint16_t port, resolved_fn *fn, void *ctx)
@@ -256,9 +291,10 @@ struct resolve_query *resolve_start(struct resolver *r, const char *host, uint16
     q->fn = fn;
     q->ctx = ctx;
     q->host = mem_strdup(host);
+    q->name = mem_printf("%s:%u", host, (unsigned)port);
     loop_deferred_init(&q->deliver, deliver, q);
     list_append(&r->queries, &q->node);
-    if (keep_literal(q, port)) {
+    if (keep_literal(q, port) || keep_known(q)) {
         loop_defer(r->loop, &q->deliver);
         return q;
     }

@@ -1,4 +1,5 @@
-/* net/resolve.h - names to addresses without blocking the loop (c-ares; /etc/hosts is honoured). */
+/* net/resolve.h - names to addresses without blocking the loop (c-ares; /etc/hosts is honoured). An answer stands for as long as its
+ * name server says, a second at least and a minute at most. */
 #ifndef NET_RESOLVE_H
 #define NET_RESOLVE_H
 
