@@ -140,6 +140,10 @@ void permit(struct bridge *b, const char *app, const char *mailbox);
 void reach_begin(struct bridge *b, const struct directory *d, const struct mailbox *m);
 void reach_end(struct bridge *b); /* drops connection and engine */
 void reach_late(struct bridge *b);
+void reach_give_up(struct bridge *b, const struct finding *f, const char *words, enum fault_kind kind);
+void reach_fail(struct bridge *b, const struct fault *why); /* the same, for what has its finding in the fault */
+/* A connection of its own for the second try; at most one. */
+bool reach_redial(struct bridge *b);
 
 /* pass.c */
 void pass_begin(struct bridge *b);
@@ -189,7 +193,7 @@ struct far_kind {
 };
 extern const struct far_kind far_imap, far_pop3, far_smtp;
 
-/* reach.c: what the engines tell */
+/* reach.c, credential.c: what the engines tell */
 void far_send(void *ctx, struct bytes out);
 void far_send_secret(void *ctx, struct bytes out);
 void far_start_tls(void *ctx);

@@ -43,7 +43,7 @@ static void end_and_refuse(void *ctx)
 }
 
 /* The engine may be up the stack, so it and the connection go in a moment of their own. */
-static void give_up(struct bridge *b, const struct finding *f, const char *words, enum fault_kind kind)
+void reach_give_up(struct bridge *b, const struct finding *f, const char *words, enum fault_kind kind)
 {
     struct entry *e = b->entry;
     if (b->state != BRIDGE_REACHING)
@@ -57,100 +57,16 @@ static void give_up(struct bridge *b, const struct finding *f, const char *words
     loop_timer_start(&e->rest, 0);
 }
 
-static void give_up_by_fault(struct bridge *b, const struct fault *why)
+void reach_fail(struct bridge *b, const struct fault *why)
 {
-    give_up(b, finding_by_id(why->id), why->text, why->kind);
-}
-
-/* One answer stands for every mistake there is; the token may tell which one it was. */
-static void refuse_for_good(struct bridge *b, const struct finding *f, const char *words)
-{
-    static const char *const protocols[] = { [FRONT_IMAP] = "imap", [FRONT_POP3] = "pop3", [FRONT_SMTP] = "smtp" };
-    struct entry *e = b->entry;
-    const char *reason = NULL;
-    if (e->is_token && f->renew_token)
-        reason = token_view_finding(&e->view, protocols[b->terms->protocol], e->tenant, loop_wall_ms(b->all->loop));
-    if (reason)
-        f = finding_by_id(reason);
-    give_up(b, f, words, f->kind);
+    reach_give_up(b, finding_by_id(why->id), why->text, why->kind);
 }
 
 void reach_late(struct bridge *b)
 {
     struct fault why;
     fault_set(&why, FAULT_RETRY, "provider.unreachable", "%s did not get as far as a sign-in in time", b->far_name);
-    give_up_by_fault(b, &why);
-}
-
-/* -- The credential -- */
-
-static void answered(struct ask *ask, const void *message);
-static void unanswered(struct ask *ask, enum ask_failure how);
-static const struct ask_kind token_kind = { answered, unanswered };
-
-/* A connection of its own for the second try; at most one. */
-static bool redial(struct bridge *b);
-
-static void ask_token(struct bridge *b)
-{
-    struct bridges *all = b->all;
-    struct token_ask question = { .mailbox = b->mailbox,
-                                  .protocol = bridge_protocol(b),
-                                  .refused = b->entry->is_renewed ? b->serial : 0,
-                                  .is_fresh = true };
-    if (!all->host.ask_token(all->ctx, &question, &b->ask, &token_kind))
-        unanswered(&b->ask, ASK_PEER_LOST);
-}
-
-static void unanswered(struct ask *ask, enum ask_failure how)
-{
-    struct bridge *b = LIST_OF(ask, struct bridge, ask);
-    struct fault why;
-    fault_set(&why, FAULT_RETRY, "vault.unreachable", "the vault gave no credential for %s%s", b->mailbox,
-              how == ASK_LATE ? " in time" : ": it is being restarted");
-    give_up_by_fault(b, &why);
-}
-
-static void answered(struct ask *ask, const void *message)
-{
-    struct bridge *b = LIST_OF(ask, struct bridge, ask);
-    const struct token_answer *t = message;
-    struct entry *e = b->entry;
-    if (b->state != BRIDGE_REACHING)
-        return;
-    if (!t->is_ok) {
-        enum fault_kind kind = t->kind == FAULT_NONE || t->kind > FAULT_LOCAL ? FAULT_RETRY : (enum fault_kind)t->kind;
-        give_up(b, finding_by_id(t->id), t->text, kind);
-        return;
-    }
-    if (e->is_renewed && t->serial == b->serial) { /* there is no newer one: it was not the token */
-        refuse_for_good(b, e->refused_for, e->refused_words);
-        return;
-    }
-    if (e->has_said_bye && redial(b))
-        return;
-    b->serial = t->serial;
-    e->is_token = t->sasl == OBJECT_SASL_XOAUTH2 || t->sasl == OBJECT_SASL_OAUTHBEARER;
-    if (e->is_token)
-        token_view_read(t->secret, &e->view);
-    conn_set_idle(b->far, STEP_MS);
-    e->kind->credential(e->client, t->user, t->secret);
-}
-
-void far_want_credential(void *ctx)
-{
-    struct bridge *b = ctx;
-    struct fault why;
-    if (b->state != BRIDGE_REACHING)
-        return;
-    if (!conn_is_tls(b->far) && !net_addr_is_loopback(conn_peer(b->far))) {
-        fault_set(&why, FAULT_HOLD, "smtp.credential-unprotected", "no credential is sent to %s without TLS",
-                  b->far_name);
-        give_up_by_fault(b, &why);
-        return;
-    }
-    conn_set_idle(b->far, 0); /* the vault has a clock of its own */
-    ask_token(b);
+    reach_fail(b, &why);
 }
 
 /* -- What the engine tells -- */
@@ -179,26 +95,6 @@ void far_start_tls(void *ctx)
         conn_start_tls_client(b->far, b->entry->tls, b->entry->server.host);
 }
 
-void far_refused(struct bridge *b, const struct finding *f, const char *words)
-{
-    struct entry *e = b->entry;
-    if (b->state != BRIDGE_REACHING)
-        return;
-    if (!e->is_token)
-        f = finding_for_password(f);
-    if (!f->renew_token || !e->is_token || e->is_renewed) {
-        refuse_for_good(b, f, words);
-        return;
-    }
-    log_info("bridge.token-refused", LOG_TEXT("session", b->client.id), LOG_TEXT("mailbox", b->mailbox),
-             LOG_TEXT("host", b->far_name), LOG_TEXT("text", words));
-    e->is_renewed = true;
-    e->refused_for = f;
-    text_sanitize(bytes_of(words), e->refused_words, sizeof e->refused_words);
-    conn_set_idle(b->far, 0);
-    ask_token(b);
-}
-
 /* Is a newer token under way that another connection may be tried with? */
 static bool may_redial(const struct bridge *b)
 {
@@ -210,9 +106,9 @@ void far_failed(struct bridge *b, const struct finding *f, const char *words, co
     if (may_redial(b)) /* its goodbye behind the refusal; the engine is up the stack */
         b->entry->has_said_bye = true;
     else if (f)
-        give_up(b, f, words, f->kind);
+        reach_give_up(b, f, words, f->kind);
     else
-        give_up_by_fault(b, why);
+        reach_fail(b, why);
 }
 
 void far_ready(struct bridge *b, const char *capabilities)
@@ -274,7 +170,7 @@ static void on_drained(void *ctx)
     pass_drained(ctx, false);
 }
 
-static bool redial(struct bridge *b)
+bool reach_redial(struct bridge *b)
 {
     struct entry *e = b->entry;
     if (e->is_redialled)
@@ -300,13 +196,13 @@ static void on_closed(void *ctx, const struct fault *why)
     if (b->state != BRIDGE_REACHING)
         return;
     /* Some servers hang up after a refusal. */
-    if (may_redial(b) && redial(b))
+    if (may_redial(b) && reach_redial(b))
         return;
     if (!why) {
         fault_set(&lost, FAULT_RETRY, "net.lost", "%s closed the connection before the sign-in was over", b->far_name);
         why = &lost;
     }
-    give_up_by_fault(b, why);
+    reach_fail(b, why);
 }
 
 static const struct conn_events far_events = { on_ready, on_data, on_drained, on_closed, NULL };
@@ -377,5 +273,5 @@ void reach_begin(struct bridge *b, const struct directory *d, const struct mailb
     if (prepare(b, d, m, &why))
         dial(b);
     else
-        give_up_by_fault(b, &why);
+        reach_fail(b, &why);
 }
