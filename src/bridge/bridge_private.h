@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
+#include "base/secret.h"
 #include "bridge/bridge.h"
 #include "doctor/finding.h"
 #include "doctor/token_view.h"
@@ -76,6 +77,10 @@ struct entry {
     enum object_grant grant;
     struct tls_context *tls; /* one reference; NULL: plain */
     char *tenant;
+    bool needs_credential;
+    bool is_wanted;                    /* the engine waits for it */
+    char *far_user;                    /* a credential that came before it was wanted, and whom it is for */
+    struct secret *credential;         /* NULL: none */
     bool is_renewed;                   /* the first token was refused; this is the second */
     const struct finding *refused_for; /* the first refusal, and the server's words */
     char refused_words[TEXT_SIZE];
@@ -144,6 +149,11 @@ void reach_give_up(struct bridge *b, const struct finding *f, const char *words,
 void reach_fail(struct bridge *b, const struct fault *why); /* the same, for what has its finding in the fault */
 /* A connection of its own for the second try; at most one. */
 bool reach_redial(struct bridge *b);
+
+/* credential.c */
+/* The way is safe: the credential will be wanted in a moment. */
+void credential_ask_ahead(struct bridge *b);
+void credential_forget(struct entry *e);
 
 /* pass.c */
 void pass_begin(struct bridge *b);

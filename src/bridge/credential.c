@@ -1,6 +1,9 @@
 /* bridge/credential.c - what the vault gives to sign in with, and whether it is renewed once when the server refuses it.
  *
- * Nothing is asked of the vault before the way is safe: TLS with a verified certificate, or a server on this machine. */
+ * Nothing is asked of the vault before the way is safe: TLS with a verified certificate, or a server on this machine. With TLS that
+ * is known before the server has said a word, so vault and server are waited for at the same time. */
+#include <stdlib.h>
+
 #include "base/log.h"
 #include "base/text.h"
 #include "bridge/bridge_private.h"
@@ -16,6 +19,27 @@ static void refuse_for_good(struct bridge *b, const struct finding *f, const cha
     if (reason)
         f = finding_by_id(reason);
     reach_give_up(b, f, words, f->kind);
+}
+
+void credential_forget(struct entry *e)
+{
+    free(e->far_user);
+    secret_free(e->credential);
+    e->far_user = NULL;
+    e->credential = NULL;
+}
+
+static void give(struct bridge *b, const char *user, struct bytes secret)
+{
+    conn_set_idle(b->far, STEP_MS);
+    b->entry->kind->credential(b->entry->client, user, secret);
+}
+
+static void keep(struct entry *e, const struct token_answer *t)
+{
+    credential_forget(e);
+    e->far_user = mem_strdup(t->user);
+    e->credential = secret_new(t->secret.data, t->secret.size);
 }
 
 static void answered(struct ask *ask, const void *message);
@@ -64,13 +88,22 @@ static void answered(struct ask *ask, const void *message)
     e->is_token = t->sasl == OBJECT_SASL_XOAUTH2 || t->sasl == OBJECT_SASL_OAUTHBEARER;
     if (e->is_token)
         token_view_read(t->secret, &e->view);
-    conn_set_idle(b->far, STEP_MS);
-    e->kind->credential(e->client, t->user, t->secret);
+    if (e->is_wanted)
+        give(b, t->user, t->secret);
+    else
+        keep(e, t);
+}
+
+void credential_ask_ahead(struct bridge *b)
+{
+    if (b->entry->needs_credential && !b->entry->is_renewed)
+        ask_token(b);
 }
 
 void far_want_credential(void *ctx)
 {
     struct bridge *b = ctx;
+    struct entry *e = b->entry;
     struct fault why;
     if (b->state != BRIDGE_REACHING)
         return;
@@ -80,8 +113,15 @@ void far_want_credential(void *ctx)
         reach_fail(b, &why);
         return;
     }
+    e->is_wanted = true;
+    if (e->credential) {
+        give(b, e->far_user, secret_bytes(e->credential));
+        credential_forget(e);
+        return;
+    }
     conn_set_idle(b->far, 0); /* the vault has a clock of its own */
-    ask_token(b);
+    if (!b->ask.tag)
+        ask_token(b);
 }
 
 void far_refused(struct bridge *b, const struct finding *f, const char *words)

@@ -25,6 +25,7 @@ void knock_free(struct entry *e)
     tls_context_free(e->tls);
     front_free(e->front);
     forget_user(e);
+    credential_forget(e);
     free(e->server_host);
     free(e->tenant);
     free(e->promise);

@@ -1,7 +1,4 @@
-/* bridge/reach.c - the way to the provider: dial, TLS, the mailbox's credential, signed in.
- *
- * Nothing is asked of the vault before the way is safe: TLS with a verified certificate, or a server on this machine. A token that
- * the server refuses is renewed once before that is a fault. */
+/* bridge/reach.c - the way to the provider: dial, TLS, its first words, signed in. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -31,7 +28,8 @@ void reach_end(struct bridge *b)
     free(e->server_host);
     free(e->tenant);
     e->server_host = e->tenant = NULL;
-    e->is_renewed = e->is_redialled = e->has_connected = false;
+    credential_forget(e);
+    e->is_wanted = e->is_renewed = e->is_redialled = e->has_connected = false;
 }
 
 static void end_and_refuse(void *ctx)
@@ -141,6 +139,8 @@ static void on_ready(void *ctx)
     if (b->state != BRIDGE_REACHING)
         return;
     conn_set_idle(b->far, STEP_MS);
+    if (conn_is_tls(b->far))
+        credential_ask_ahead(b);
     if (e->has_connected) {
         e->kind->tls_done(e->client);
         return;
@@ -225,6 +225,7 @@ static void start_engine(struct bridge *b)
         options.sasl = FAR_NO_AUTH;
     else if (e->grant == OBJECT_GRANT_BASIC && options.sasl != FAR_NO_AUTH)
         options.sasl = e->server.sasl == OBJECT_SASL_LOGIN ? FAR_LOGIN : FAR_PLAIN;
+    e->needs_credential = options.sasl != FAR_NO_AUTH;
     e->client = e->kind->start(&options, b);
 }
 

@@ -470,21 +470,47 @@ static void each_fault_at_each_step_is_an_answer(void **state)
     }
 }
 
+/* -- TLS to the provider -- */
+
+/* An authority in a file, and a server's certificate by it. */
+struct safe {
+    struct test_pem authority, server;
+    char path[32];
+};
+
+static void make_safe(struct safe *s, const char *names)
+{
+    snprintf(s->path, sizeof s->path, "/tmp/postern-test-ca-XXXXXX");
+    int file = mkstemp(s->path);
+    test_authority(&s->authority);
+    test_certificate(&s->authority, names, -3600, 3600, &s->server);
+    assert_int_equal(write(file, s->authority.certificate.data, s->authority.certificate.size),
+                     s->authority.certificate.size);
+    close(file);
+}
+
+static void open_safe(const struct safe *s, enum front_protocol p)
+{
+    world_open_tls(&w, p, buf_bytes(&s->server.certificate), buf_bytes(&s->server.key), s->path);
+}
+
+static void drop_safe(struct safe *s)
+{
+    unlink(s->path);
+    test_pem_fini(&s->server);
+    test_pem_fini(&s->authority);
+}
+
 /* Without a certificate that passes nobody hears of a credential. */
 static void a_wrong_certificate_costs_no_credential(void **state)
 {
     static const char *const names[] = { "DNS:localhost", "DNS:elsewhere.example" };
-    struct test_pem authority, server;
-    char path[] = "/tmp/postern-test-ca-XXXXXX";
-    int file = mkstemp(path);
-    test_authority(&authority);
-    assert_int_equal(write(file, authority.certificate.data, authority.certificate.size), authority.certificate.size);
-    close(file);
     for (size_t n = 0; n < COUNT(names); n++) {
-        test_certificate(&authority, names[n], -3600, 3600, &server);
+        struct safe s;
+        make_safe(&s, names[n]);
         EACH_PROTOCOL(i)
         {
-            world_open_tls(&w, protocols[i], buf_bytes(&server.certificate), buf_bytes(&server.key), path);
+            open_safe(&s, protocols[i]);
             int fd = world_client(&w);
             if (n == 0) {
                 world_sign_in(&w, fd);
@@ -492,6 +518,7 @@ static void a_wrong_certificate_costs_no_credential(void **state)
                 see_it_end(w.opened);
                 fd = world_client(&w); /* which continues the TLS session */
                 world_sign_in(&w, fd);
+                assert_int_equal(w.tokens_asked, 2);
             } else {
                 world_say(&w, fd, world_login(&w));
                 world_expect(&w, fd, protocols[i] == FRONT_POP3 ? "-ERR [SYS/PERM]" : "shop@a.example: ");
@@ -499,10 +526,66 @@ static void a_wrong_certificate_costs_no_credential(void **state)
             }
             finish(fd);
         }
-        test_pem_fini(&server);
+        drop_safe(&s);
     }
-    unlink(path);
-    test_pem_fini(&authority);
+}
+
+/* Once the certificate has passed there is nothing to wait for; and whoever comes first waits for the other. */
+static void vault_and_provider_are_waited_for_together(void **state)
+{
+    struct safe s;
+    make_safe(&s, "DNS:localhost");
+    for (int provider_is_first = 0; provider_is_first < 2; provider_is_first++) {
+        EACH_PROTOCOL(i)
+        {
+            open_safe(&s, protocols[i]);
+            int fd = world_client(&w);
+            w.refusals = 1; /* the second is asked for as ever */
+            w.trouble = TROUBLE_SILENT;
+            w.trouble_at = provider_is_first ? 0 : 1;
+            world_say(&w, fd, world_login(&w));
+            WORLD_UNTIL(&w, w.logins_asked == 1 && w.answers_due == 0);
+            w.vault_is_silent = provider_is_first;
+            WORLD_UNTIL(&w, w.tokens_asked == 1 && w.answers_due == (unsigned)provider_is_first);
+            world_turns(&w, 20);
+            assert_int_equal(w.tokens_asked, 1);
+            assert_false(w.far[0].is_signed_in || w.far[0].in_auth);
+            w.vault_is_silent = false;
+            w.trouble_at = 0;
+            if (provider_is_first)
+                loop_timer_start(&w.answer, 0);
+            else
+                world_greet(&w);
+            WORLD_UNTIL(&w, world_far(&w)->is_signed_in);
+            world_expect(&w, fd, world_welcome(&w));
+            assert_int_equal(w.tokens_asked, 2);
+            assert_int_equal(w.dials, 1);
+            finish(fd);
+        }
+    }
+    drop_safe(&s);
+}
+
+/* A credential that nobody came to want is not kept. */
+static void a_provider_that_never_greets_is_an_answer(void **state)
+{
+    struct safe s;
+    make_safe(&s, "DNS:localhost");
+    EACH_PROTOCOL(i)
+    {
+        open_safe(&s, protocols[i]);
+        int fd = world_client(&w);
+        w.trouble = TROUBLE_SILENT;
+        w.trouble_at = 1;
+        world_say(&w, fd, world_login(&w));
+        WORLD_UNTIL(&w, w.tokens_asked == 1 && w.answers_due == 0);
+        pass_time_until_heard(fd, unavailable[protocols[i]]);
+        w.trouble_at = 0;
+        world_sign_in(&w, fd);
+        assert_int_equal(w.tokens_asked, 2);
+        finish(fd);
+    }
+    drop_safe(&s);
 }
 
 static void nobody_at_home_is_an_answer(void **state)
@@ -700,6 +783,8 @@ int main(void)
         cmocka_unit_test(a_mailbox_that_does_not_open_is_told),
         cmocka_unit_test(each_fault_at_each_step_is_an_answer),
         cmocka_unit_test(a_wrong_certificate_costs_no_credential),
+        cmocka_unit_test(vault_and_provider_are_waited_for_together),
+        cmocka_unit_test(a_provider_that_never_greets_is_an_answer),
         cmocka_unit_test(nobody_at_home_is_an_answer),
         cmocka_unit_test(a_connection_that_is_lost_ends_with_a_word),
         cmocka_unit_test(nothing_is_put_into_the_middle_of_an_answer),

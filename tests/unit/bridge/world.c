@@ -318,6 +318,11 @@ struct far_end *world_far(struct world *w)
     return &w->far[w->dials - 1];
 }
 
+void world_greet(struct world *w)
+{
+    far_greet(world_far(w));
+}
+
 void world_far_say(struct world *w, const char *text)
 {
     far_say(world_far(w), text);

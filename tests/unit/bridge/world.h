@@ -91,6 +91,7 @@ const char *world_login(const struct world *w);
 const char *world_welcome(const struct world *w);
 void world_sign_in(struct world *w, int fd); /* and waits until the session is open */
 struct far_end *world_far(struct world *w);  /* the newest */
+void world_greet(struct world *w);           /* by a provider that was silent so far */
 void world_far_say(struct world *w, const char *text);
 
 #define WORLD_UNTIL(w, condition) \
