@@ -401,6 +401,8 @@ static void look_up(struct watcher *w, struct desk *d)
         return;
     const struct inbox_lookup_ask m = { .tag = ask_begin(&i->lookups, &d->lookup, &kind),
                                         .endpoint = d->endpoint,
+                                        .mailbox = d->place->mailbox,
+                                        .folder = d->place->folder,
                                         .marks = marks,
                                         .marks_count = d->looked_up_count };
     w->looking_up++;

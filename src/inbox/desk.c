@@ -98,12 +98,17 @@ struct place *desk_place(struct desk *d, const char *mailbox, const char *folder
     return NULL;
 }
 
-static void strand(struct desk *d, const struct place *p)
+void desk_strand(struct item *it)
+{
+    item_finish(it, INBOX_PARKED, "the endpoint watches another mailbox or folder now", "inbox.moved-on");
+}
+
+static void strand_all(struct desk *d, const struct place *p)
 {
     LIST_EACH (node, &d->items) {
         struct item *it = LIST_OF(node, struct item, node);
         if (it->place == p && it->m.state == INBOX_WAITING && (!it->hand || it->hand->stage < HAND_RUNNING))
-            item_finish(it, INBOX_PARKED, "the endpoint watches another folder now", "inbox.moved-on");
+            desk_strand(it);
     }
 }
 
@@ -118,7 +123,7 @@ struct place *desk_use_place(struct desk *d, const char *mailbox, const char *fo
     if (d->place != p)
         LIST_EACH (node, &d->places)
             if (LIST_OF(node, struct place, node) != p)
-                strand(d, LIST_OF(node, struct place, node));
+                strand_all(d, LIST_OF(node, struct place, node));
     d->place = p;
     return p;
 }

@@ -352,6 +352,8 @@ static void change_item(struct desk *d, struct place *p, const struct inbox_item
         return;
     it = recall_item(d, p, m);
     it->patience_ms = loop_wall_ms(d->inbox->loop);
+    if (m->state == INBOX_WAITING && d->place && d->place != p)
+        desk_strand(it);
     if (m->state == INBOX_WAITING)
         d->gate_ms = 0;
     if (d->watcher)
@@ -377,11 +379,8 @@ void inbox_item(struct inbox *i, const struct inbox_item *m)
 void inbox_known(struct inbox *i, const struct inbox_known *m)
 {
     struct desk *d = desk_of(i, m->endpoint);
-    struct place *p = NULL;
+    struct place *p = desk_place(d, m->mailbox, m->folder);
 
-    LIST_EACH (node, &d->places)
-        if (text_equal(LIST_OF(node, struct place, node)->folder, m->folder))
-            p = LIST_OF(node, struct place, node);
     for (size_t n = 0; p && n < m->keys_count; n++) {
         if (text_is_empty(m->keys[n].uidl))
             place_known_add(p, m->keys[n].uid);

@@ -188,6 +188,7 @@ struct place *desk_place(struct desk *d, const char *mailbox, const char *folder
 struct place *desk_place_new(struct desk *d, const struct inbox_place *m);
 /* The place for what the endpoint says now, made if there is none. */
 struct place *desk_use_place(struct desk *d, const char *mailbox, const char *folder, uint32_t protocol);
+void desk_strand(struct item *it); /* it waits in a place that is not in use */
 void desk_pump(struct desk *d);
 void desk_outcome(struct desk *d, bool is_good, uint32_t wish_s);
 void desk_retry_now(struct desk *d);

@@ -18,7 +18,7 @@ enum {
     INBOX_KNOWN,       /* queue > inbox at recall: UIDs (from the floor on) and UIDLs that are finished */
     INBOX_RECALLED,    /* queue > inbox: all was sent */
     INBOX_SAVED,       /* queue > inbox: the change with this tag is on disk, or could not be written */
-    INBOX_LOOKUP_ASK,  /* inbox > queue: which of these fingerprints or Message-IDs did this endpoint have before? */
+    INBOX_LOOKUP_ASK, /* inbox > queue: which fingerprints did this place, which Message-IDs this endpoint have before? */
     INBOX_LOOKUP_ANSWER,
     INBOX_BOUNCED, /* inbox > queue: a report on mail that we sent came back; fire and forget */
 };
@@ -40,7 +40,7 @@ enum inbox_flag {
     INBOX_BODY = 8,      /* the store keeps its body (set by the store) */
 };
 
-/* A folder as an endpoint knows it. Key: endpoint and folder. */
+/* A folder of a mailbox as an endpoint knows it. Key: endpoint, mailbox and folder. */
 #define MSG_INBOX_PLACE(F, L) \
     F(U64, tag, 0) \
     F(TEXT, endpoint, 256) \
@@ -92,6 +92,7 @@ MSG_STRUCT(inbox_key, MSG_INBOX_KEY);
 
 #define MSG_INBOX_KNOWN(F, L) \
     F(TEXT, endpoint, 256) \
+    F(TEXT, mailbox, 320) \
     F(TEXT, folder, 1024) L(inbox_key, keys, INBOX_KNOWN_MAX) /* several such messages may come */
 MSG_STRUCT(inbox_known, MSG_INBOX_KNOWN);
 
@@ -109,8 +110,13 @@ MSG_STRUCT(inbox_saved, MSG_INBOX_SAVED);
 #define MSG_INBOX_MARK(F, L) F(TEXT, fingerprint, 64) F(TEXT, message_id, 1024)
 MSG_STRUCT(inbox_mark, MSG_INBOX_MARK);
 
-/* Either text of a mark may be ""; what is there must match. SKIPPED ones count by fingerprint, and not by Message-ID. */
-#define MSG_INBOX_LOOKUP_ASK(F, L) F(U64, tag, 0) F(TEXT, endpoint, 256) L(inbox_mark, marks, INBOX_LOOKUP_MAX)
+/* Either text of a mark may be ""; what is there must match. A fingerprint counts in this place, a Message-ID in all of the
+ * endpoint; SKIPPED ones count by fingerprint, and not by Message-ID. */
+#define MSG_INBOX_LOOKUP_ASK(F, L) \
+    F(U64, tag, 0) \
+    F(TEXT, endpoint, 256) \
+    F(TEXT, mailbox, 320) \
+    F(TEXT, folder, 1024) L(inbox_mark, marks, INBOX_LOOKUP_MAX)
 MSG_STRUCT(inbox_lookup_ask, MSG_INBOX_LOOKUP_ASK);
 
 #define MSG_INBOX_LOOKUP_ANSWER(F, L) \

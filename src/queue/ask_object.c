@@ -122,7 +122,7 @@ static bool commit(struct queue *q, enum object_kind kind, const char *key, cons
     bool ok = store_begin(q->store, why) &&
               (json ? store_object_put(q->store, kind, key, json, why)
                     : store_object_remove(q->store, kind, key, why)) &&
-              (json || kind != OBJECT_ENDPOINT || store_place_remove(q->store, key, NULL, why)) &&
+              (json || kind != OBJECT_ENDPOINT || store_place_remove_all(q->store, key, why)) &&
               store_commit(q->store, why);
     if (!ok)
         store_rollback(q->store);

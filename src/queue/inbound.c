@@ -107,8 +107,7 @@ static bool write_place(struct queue *q, const struct inbox_place *m, struct fau
     if (!may_write(q, false, why) || (!m->is_removed && !is_watching(q, m->endpoint, why)) ||
         !store_begin(q->store, why))
         return false;
-    return m->is_removed ? store_place_remove(q->store, m->endpoint, m->folder, why)
-                         : store_place_put(q->store, &place, why);
+    return m->is_removed ? store_place_remove(q->store, &place, why) : store_place_put(q->store, &place, why);
 }
 
 void queue_inbox_place(struct queue *q, const struct inbox_place *m, queue_saved_fn *saved, void *ctx)
@@ -177,10 +176,11 @@ void queue_inbox_lookup(struct queue *q, const struct inbox_lookup_ask *m, uint8
 {
     struct fault why = { 0 };
     size_t count = m->marks_count < INBOX_LOOKUP_MAX ? m->marks_count : INBOX_LOOKUP_MAX;
+    const struct store_place place = { .endpoint = m->endpoint, .mailbox = m->mailbox, .folder = m->folder };
     *answer = (struct inbox_lookup_answer){ .tag = m->tag, .is_ok = true, .known = { known, count } };
     for (size_t i = 0; i < count && answer->is_ok; i++) {
         bool is_known = false;
-        answer->is_ok = store_item_was_seen(q->store, m->endpoint, m->marks[i].fingerprint, m->marks[i].message_id,
+        answer->is_ok = store_item_was_seen(q->store, &place, m->marks[i].fingerprint, m->marks[i].message_id,
                                             &is_known, &why);
         known[i] = is_known;
     }

@@ -73,7 +73,7 @@ static void on_place(void *ctx, const struct store_place *p)
                                  .floor = p->floor,
                                  .began_ms = p->began };
     t->to->place(t->ctx, &place);
-    t->known = (struct inbox_known){ .endpoint = p->endpoint, .folder = p->folder };
+    t->known = (struct inbox_known){ .endpoint = p->endpoint, .mailbox = p->mailbox, .folder = p->folder };
     tell_known(t);
     t->ok = t->ok && store_item_each_known(t->q->store, p, on_key, t, t->why);
     tell_known(t);

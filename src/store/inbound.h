@@ -1,7 +1,7 @@
 /* store/inbound.h - mail that came in: which folders are watched, what was seen there and what became of it, and bodies that are
  * kept for a while. Part of store/store.h: its transactions, faults and ownership hold here too.
  *
- * A place is a folder as an endpoint knows it; its items go with it. Bodies of up to STORE_BODY_INLINE bytes stay in the
+ * A place is a folder of a mailbox as an endpoint knows it; its items go with it. Bodies of up to STORE_BODY_INLINE bytes stay in the
  * database, larger ones are files {state}/inbound/<id>. */
 #ifndef STORE_INBOUND_H
 #define STORE_INBOUND_H
@@ -45,10 +45,11 @@ struct store_item {
     int64_t keep_until;
 };
 
-/* New, or its numbers changed. One whose mailbox is another now is a new place: what was seen in the old one is forgotten. */
+/* New, or its numbers changed. Key: endpoint, mailbox and folder. */
 bool store_place_put(struct store *s, const struct store_place *p, struct fault *why);
-/* Forgets a place (`folder` NULL: all of the endpoint) at once for every reader; its items are taken away by store_inbound_prune(). */
-bool store_place_remove(struct store *s, const char *endpoint, const char *folder, struct fault *why);
+/* Forgets a place, or all of an endpoint, at once for every reader; its items are taken away by store_inbound_prune(). */
+bool store_place_remove(struct store *s, const struct store_place *p /* its key */, struct fault *why);
+bool store_place_remove_all(struct store *s, const char *endpoint, struct fault *why);
 typedef void store_place_fn(void *ctx, const struct store_place *p);
 bool store_place_each(struct store *s, store_place_fn *each, void *ctx, struct fault *why);
 
@@ -71,10 +72,10 @@ typedef void store_item_key_fn(void *ctx, uint64_t id, uint64_t uid, const char 
 bool store_item_each_known(struct store *s, const struct store_place *p, store_item_key_fn *each, void *ctx,
                            struct fault *why);
 
-/* Had this endpoint such an item before? Empty texts match all, but not both may be empty. Skipped items count by fingerprint
- * alone, not by Message-ID. */
-bool store_item_was_seen(struct store *s, const char *endpoint, const char *fingerprint, const char *message_id,
-                         bool *is_known, struct fault *why);
+/* Had this endpoint such an item before? Empty texts match all, but not both may be empty. A fingerprint counts in this place, a
+ * Message-ID alone in every place of the endpoint. Skipped items count by fingerprint, not by Message-ID. */
+bool store_item_was_seen(struct store *s, const struct store_place *p /* its key */, const char *fingerprint,
+                         const char *message_id, bool *is_known, struct fault *why);
 
 /* As store_message_each(): newest first, with a bound on what is looked at. */
 struct store_item_filter {

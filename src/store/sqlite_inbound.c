@@ -6,40 +6,41 @@
 
 /* --- places --- */
 
+static bool find_place(struct store *s, const struct store_place *p, int64_t *place, struct fault *why)
+{
+    *place = 0;
+    return sqlite_number(s, SQL_PLACE_FIND, VALUES(TEXT(p->endpoint), TEXT(p->mailbox), TEXT(p->folder)), 0, place,
+                         why);
+}
+
 bool store_place_put(struct store *s, const struct store_place *p, struct fault *why)
 {
-    int64_t mailbox, place = 0, owner = 0;
+    int64_t mailbox, place;
     assert(s->is_writing);
-    sqlite3_stmt *q = sqlite_mailbox(s, p->mailbox, &mailbox, why)
-                          ? sqlite_query(s, SQL_PLACE_FIND, VALUES(TEXT(p->endpoint), TEXT(p->folder)), why)
-                          : NULL;
-    if (!q)
+    if (!sqlite_mailbox(s, p->mailbox, &mailbox, why) || !find_place(s, p, &place, why))
         return false;
-    enum sqlite_row row = sqlite_next(s, q, why);
-    if (row == SQLITE_ROW_THERE) {
-        place = sqlite3_column_int64(q, 0);
-        owner = sqlite3_column_int64(q, 1);
-    }
-    sqlite_end(q);
-    if (row == SQLITE_ROW_FAULT)
-        return false;
-    if (place && owner == mailbox)
+    if (place)
         return sqlite_write(
             s, SQL_PLACE_PUT,
             VALUES(NUMBER(place), NUMBER(p->protocol), NUMBER(p->uidvalidity), NUMBER(p->floor), NUMBER(p->began)),
             why);
-    return (!place || store_place_remove(s, p->endpoint, p->folder, why)) &&
-           sqlite_write(s, SQL_PLACE_ADD,
+    return sqlite_write(s, SQL_PLACE_ADD,
                         VALUES(TEXT(p->endpoint), NUMBER(mailbox), TEXT(p->folder), NUMBER(p->protocol),
                                NUMBER(p->uidvalidity), NUMBER(p->floor), NUMBER(p->began)),
                         why);
 }
 
-bool store_place_remove(struct store *s, const char *endpoint, const char *folder, struct fault *why)
+bool store_place_remove(struct store *s, const struct store_place *p, struct fault *why)
+{
+    int64_t place;
+    assert(s->is_writing);
+    return find_place(s, p, &place, why) && (!place || sqlite_write(s, SQL_PLACE_LEAVE, VALUES(NUMBER(place)), why));
+}
+
+bool store_place_remove_all(struct store *s, const char *endpoint, struct fault *why)
 {
     assert(s->is_writing);
-    return folder ? sqlite_write(s, SQL_PLACE_LEAVE, VALUES(TEXT(endpoint), TEXT(folder)), why)
-                  : sqlite_write(s, SQL_PLACE_LEAVE_ALL, VALUES(TEXT(endpoint)), why);
+    return sqlite_write(s, SQL_PLACE_LEAVE_ALL, VALUES(TEXT(endpoint)), why);
 }
 
 bool store_place_each(struct store *s, store_place_fn *each, void *ctx, struct fault *why)
@@ -84,8 +85,8 @@ bool store_item_each_open(struct store *s, store_item_each_fn *each, void *ctx, 
 bool store_item_each_known(struct store *s, const struct store_place *p, store_item_key_fn *each, void *ctx,
                            struct fault *why)
 {
-    int64_t place = 0;
-    if (!sqlite_number(s, SQL_PLACE_FIND, VALUES(TEXT(p->endpoint), TEXT(p->folder)), 0, &place, why))
+    int64_t place;
+    if (!find_place(s, p, &place, why))
         return false;
     sqlite3_stmt *q = sqlite_query(s, SQL_ITEM_KNOWN, VALUES(NUMBER(place), NUMBER(p->uidvalidity), NUMBER(p->floor)),
                                    why);

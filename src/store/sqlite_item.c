@@ -11,13 +11,14 @@ enum { BODY_NONE, BODY_INLINE, BODY_FILE };
 
 static bool refuse_place(struct fault *why, const struct store_item *i)
 {
-    return fault_set(why, FAULT_REJECT, "inbound.no-place", "endpoint %s does not watch %s (any more)", i->endpoint,
-                     i->folder);
+    return fault_set(why, FAULT_REJECT, "inbound.no-place", "endpoint %s does not watch %s of %s (any more)",
+                     i->endpoint, i->folder, i->mailbox);
 }
 
 static bool find_place(struct store *s, const struct store_item *i, int64_t *place, int64_t *mailbox, struct fault *why)
 {
-    sqlite3_stmt *q = sqlite_query(s, SQL_PLACE_FIND, VALUES(TEXT(i->endpoint), TEXT(i->folder)), why);
+    sqlite3_stmt *q = sqlite_query(s, SQL_PLACE_FIND, VALUES(TEXT(i->endpoint), TEXT(i->mailbox), TEXT(i->folder)),
+                                   why);
     if (!q)
         return false;
     enum sqlite_row row = sqlite_next(s, q, why);
@@ -195,16 +196,18 @@ uint64_t store_item_last_id(struct store *s)
     return (uint64_t)id;
 }
 
-bool store_item_was_seen(struct store *s, const char *endpoint, const char *fingerprint, const char *message_id,
+bool store_item_was_seen(struct store *s, const struct store_place *p, const char *fingerprint, const char *message_id,
                          bool *is_known, struct fault *why)
 {
     int64_t found = 0;
     bool ok = true;
     if (fingerprint[0])
-        ok = sqlite_number(s, SQL_ITEM_SEEN, VALUES(TEXT(endpoint), TEXT(fingerprint), TEXT(message_id)), 0, &found,
-                           why);
+        ok = sqlite_number(
+            s, SQL_ITEM_SEEN,
+            VALUES(TEXT(p->endpoint), TEXT(p->mailbox), TEXT(p->folder), TEXT(fingerprint), TEXT(message_id)), 0,
+            &found, why);
     else if (message_id[0])
-        ok = sqlite_number(s, SQL_ITEM_SEEN_BY_ID, VALUES(TEXT(endpoint), TEXT(message_id)), 0, &found, why);
+        ok = sqlite_number(s, SQL_ITEM_SEEN_BY_ID, VALUES(TEXT(p->endpoint), TEXT(message_id)), 0, &found, why);
     *is_known = found != 0;
     return ok;
 }

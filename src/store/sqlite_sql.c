@@ -81,12 +81,13 @@ const char *const sqlite_sql[SQL_COUNT] = {
     [SQL_DROP_ADD] = "INSERT OR IGNORE INTO drops (name, time) VALUES (?1, ?2)",
     [SQL_DROP_PRUNE] = "DELETE FROM drops WHERE time < ?1",
 
-    [SQL_PLACE_FIND] = "SELECT id, mailbox, uidvalidity, floor FROM inbound_places WHERE endpoint = ?1 AND folder = ?2 "
-                       "AND is_gone = 0",
+    [SQL_PLACE_FIND] =
+        "SELECT p.id, p.mailbox FROM inbound_places p JOIN mailboxes b ON b.id = p.mailbox WHERE p.endpoint"
+        " = ?1 AND b.address = ?2 COLLATE NOCASE AND p.folder = ?3 AND p.is_gone = 0",
     [SQL_PLACE_ADD] = "INSERT INTO inbound_places (endpoint, mailbox, folder, protocol, uidvalidity, floor, began)"
                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [SQL_PLACE_PUT] = "UPDATE inbound_places SET protocol = ?2, uidvalidity = ?3, floor = ?4, began = ?5 WHERE id = ?1",
-    [SQL_PLACE_LEAVE] = "UPDATE inbound_places SET is_gone = 1 WHERE endpoint = ?1 AND folder = ?2 AND is_gone = 0",
+    [SQL_PLACE_LEAVE] = "UPDATE inbound_places SET is_gone = 1 WHERE id = ?1",
     [SQL_PLACE_LEAVE_ALL] = "UPDATE inbound_places SET is_gone = 1 WHERE endpoint = ?1 AND is_gone = 0",
     [SQL_PLACE_EACH] = "SELECT p.endpoint, b.address, p.folder, p.protocol, p.uidvalidity, p.floor, p.began"
                        " FROM inbound_places p JOIN mailboxes b ON b.id = p.mailbox WHERE p.is_gone = 0",
@@ -110,8 +111,9 @@ const char *const sqlite_sql[SQL_COUNT] = {
                       " WHERE i.state IN (0, 1, 4) AND p.is_gone = 0 ORDER BY i.id",
     [SQL_ITEM_KNOWN] = "SELECT id, uid, uidl FROM inbound WHERE place = ?1 AND uidvalidity = ?2 AND state IN (2, 3, 5)"
                        " AND iif(uid = 0, id, uid) >= ?3",
-    [SQL_ITEM_SEEN] = "SELECT 1 FROM inbound i JOIN inbound_places p ON p.id = i.place WHERE i.fingerprint = ?2"
-                      " AND p.endpoint = ?1 AND p.is_gone = 0 AND (?3 = '' OR i.message_id = ?3) LIMIT 1",
+    [SQL_ITEM_SEEN] = "SELECT 1 FROM inbound i JOIN inbound_places p ON p.id = i.place JOIN mailboxes b ON b.id ="
+                      " p.mailbox WHERE i.fingerprint = ?4 AND p.endpoint = ?1 AND b.address = ?2 COLLATE NOCASE"
+                      " AND p.folder = ?3 AND p.is_gone = 0 AND (?5 = '' OR i.message_id = ?5) LIMIT 1",
     [SQL_ITEM_SEEN_BY_ID] = "SELECT 1 FROM inbound i JOIN inbound_places p ON p.id = i.place WHERE i.message_id = ?2"
                             " AND i.message_id <> '' AND i.state <> 3 AND p.endpoint = ?1 AND p.is_gone = 0 LIMIT 1",
     [SQL_ITEM_LIST] = "SELECT " ITEM_COLUMNS " FROM inbound i" ITEM_FROM

@@ -32,17 +32,18 @@ static void answer_later(struct fixture *f, uint64_t tag, uint64_t queued)
     f->pending_queued[f->pending_count++] = queued;
 }
 
-static struct inbox_place *place_of(struct fixture *f, const char *endpoint, const char *folder)
+static struct inbox_place *place_of(struct fixture *f, const char *endpoint, const char *mailbox, const char *folder)
 {
     for (size_t n = 0; n < f->places_count; n++)
-        if (text_equal(f->places[n].endpoint, endpoint) && text_equal(f->places[n].folder, folder))
+        if (text_equal(f->places[n].endpoint, endpoint) && text_equal(f->places[n].folder, folder) &&
+            text_equal_nocase(f->places[n].mailbox, mailbox))
             return &f->places[n];
     return NULL;
 }
 
 static void forget_place(struct fixture *f, const struct inbox_place *m)
 {
-    struct inbox_place *p = place_of(f, m->endpoint, m->folder);
+    struct inbox_place *p = place_of(f, m->endpoint, m->mailbox, m->folder);
 
     if (!p)
         return;
@@ -63,7 +64,7 @@ static bool host_place(void *ctx, const struct inbox_place *m)
     answer_later(f, m->tag, 0);
     if (f->is_full)
         return true;
-    struct inbox_place *p = place_of(f, m->endpoint, m->folder);
+    struct inbox_place *p = place_of(f, m->endpoint, m->mailbox, m->folder);
     if (m->is_removed) {
         forget_place(f, m);
         return true;
@@ -117,7 +118,7 @@ static bool host_item(void *ctx, const struct inbox_item *m)
     survives(f, &arrives);
     if (!arrives)
         return true;
-    assert_true(place_of(f, m->endpoint, m->folder) || f->is_full);
+    assert_true(place_of(f, m->endpoint, m->mailbox, m->folder) || f->is_full);
     uint64_t queued = text_equal(m->in_reply_to, "<sent@ours>") ? 0xabc : 0;
     answer_later(f, m->tag, queued);
     if (f->is_full)
@@ -137,13 +138,14 @@ static bool host_item(void *ctx, const struct inbox_item *m)
     return true;
 }
 
-static bool is_known(struct fixture *f, const char *endpoint, const struct inbox_mark *mark)
+static bool is_known(struct fixture *f, const struct inbox_lookup_ask *ask, const struct inbox_mark *mark)
 {
     for (size_t n = 0; n < f->kept_count; n++) {
         const struct inbox_item *m = &f->kept[n].m;
-        if (!text_equal(m->endpoint, endpoint))
+        bool is_here = text_equal_nocase(m->mailbox, ask->mailbox) && text_equal(m->folder, ask->folder);
+        if (!text_equal(m->endpoint, ask->endpoint))
             continue;
-        if (*mark->fingerprint && text_equal(m->fingerprint, mark->fingerprint))
+        if (is_here && *mark->fingerprint && text_equal(m->fingerprint, mark->fingerprint))
             return true;
         if (*mark->message_id && m->state != INBOX_SKIPPED && text_equal(m->message_id, mark->message_id))
             return true;
@@ -161,7 +163,7 @@ static bool host_lookup(void *ctx, const struct inbox_lookup_ask *ask)
     if (!survives(f, &arrives))
         return true;
     for (size_t n = 0; n < ask->marks_count; n++)
-        known[n] = is_known(f, ask->endpoint, &ask->marks[n]);
+        known[n] = is_known(f, ask, &ask->marks[n]);
     const struct inbox_lookup_answer m = { .tag = ask->tag, .is_ok = true, .known = { known, ask->marks_count } };
     inbox_lookup_answer(f->inbox, &m);
     return true;
@@ -185,7 +187,7 @@ static bool host_token(void *ctx, const struct token_ask *ask)
     struct fixture *f = ctx;
 
     f->tokens_asked++;
-    assert_string_equal(ask->mailbox, BOX);
+    assert_non_null(strstr(ask->mailbox, "@contoso.example"));
     if (f->asks_count < 8)
         f->asks[f->asks_count++] = *ask;
     return true;
@@ -324,10 +326,11 @@ static void tell_known(struct fixture *f, const struct inbox_place *p)
         bool is_open = m->state == INBOX_WAITING || m->state == INBOX_HANDED || m->state == INBOX_PARKED;
         struct inbox_key key = { .id = m->id, .uid = m->uid, .uidl = m->uidl };
         const struct inbox_known known = {
-            .endpoint = p->endpoint, .folder = p->folder, .keys = &key, .keys_count = 1
+            .endpoint = p->endpoint, .mailbox = p->mailbox, .folder = p->folder, .keys = &key, .keys_count = 1
         };
         uint64_t number = p->protocol == OBJECT_POP3 ? m->id : m->uid;
-        if (!is_open && text_equal(m->endpoint, p->endpoint) && m->uidvalidity == p->uidvalidity && number >= p->floor)
+        if (!is_open && text_equal(m->endpoint, p->endpoint) && text_equal(m->folder, p->folder) &&
+            text_equal_nocase(m->mailbox, p->mailbox) && m->uidvalidity == p->uidvalidity && number >= p->floor)
             inbox_known(f->inbox, &known);
     }
 }

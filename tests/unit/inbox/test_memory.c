@@ -217,6 +217,66 @@ static void what_a_changed_endpoint_has_seen_it_does_not_see_again(void **state)
     assert_int_equal(f->places_count, 2);
 }
 
+#define OTHER "other@contoso.example"
+
+static void endpoint_is_at(struct fixture *f, const char *mailbox)
+{
+    fixture_object(f, OBJECT_ENDPOINT, "crm",
+                   "{\"name\":\"crm\",\"mailbox\":\"%s\",\"kind\":\"maildir\",\"maildir\":\"/tmp/nowhere\","
+                   "\"after\":\"leave\"}",
+                   mailbox);
+}
+
+static void a_person_retries(struct fixture *f, struct kept *k)
+{
+    struct inbox_item m = k->m;
+
+    k->m.state = m.state = INBOX_WAITING;
+    m.next_ms = loop_wall_ms(f->loop);
+    m.fd = -1;
+    inbox_item(f->inbox, &m);
+    fixture_pass(f, 10 * 1000);
+}
+
+/* The same folder's name, the same UIDs, but another mailbox. */
+static void mail_of_the_mailbox_before_stays_and_is_not_taken_for_another(void **state)
+{
+    struct fixture *f = *state;
+    fixture_object(f, OBJECT_MAILBOX, OTHER, "{\"address\":\"" OTHER "\",\"registration\":\"reg\",\"grant\":\"code\"}");
+    endpoint_is_at(f, BOX);
+    fixture_start(f);
+    fixture_until(f, idles);
+    add_mails(f);
+    until_done(f, MAILS);
+    f->result = HANDOFF_PARK;
+    fixture_add(f, "parked");
+    fixture_pass(f, 5000);
+    f->result = HANDOFF_RETRY;
+    fixture_add(f, "waits");
+    fixture_pass(f, 5000);
+    size_t tries = f->deliveries_count;
+
+    f->result = HANDOFF_DONE;
+    endpoint_is_at(f, OTHER);
+    fixture_pass(f, 60 * 1000);
+    assert_int_equal(f->places_count, 2);
+    assert_int_equal(fixture_count(f, INBOX_PARKED), 2);
+    assert_string_equal(fixture_kept(f, "waits")->m.finding, "inbox.moved-on");
+    fixture_die(f);
+    fixture_start(f);
+    fixture_pass(f, 10 * 1000);
+    a_person_retries(f, fixture_kept(f, "waits"));
+    assert_int_equal(f->deliveries_count, tries);
+    assert_int_equal(fixture_count(f, INBOX_PARKED), 2); /* and it is said why */
+
+    endpoint_is_at(f, BOX);
+    fixture_pass(f, 10 * 1000);
+    a_person_retries(f, fixture_kept(f, "waits"));
+    a_person_retries(f, fixture_kept(f, "parked"));
+    assert_int_equal(f->deliveries_count, tries + 2);
+    assert_int_equal(fixture_count(f, INBOX_DONE), MAILS + 2);
+}
+
 /* -- new numbers -- */
 
 static void new_numbers_neither_lose_nor_repeat(void **state)
@@ -304,6 +364,7 @@ int main(void)
         T(an_outcome_that_could_not_be_written_down_is_not_tried_again),
         T(a_removed_endpoint_is_forgotten),
         T(what_a_changed_endpoint_has_seen_it_does_not_see_again),
+        T(mail_of_the_mailbox_before_stays_and_is_not_taken_for_another),
         T(new_numbers_neither_lose_nor_repeat),
         cmocka_unit_test(new_numbers_and_a_death_at_any_step),
         T(mail_that_went_away_is_parked_with_words),

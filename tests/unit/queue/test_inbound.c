@@ -229,7 +229,9 @@ static void test_lookups(void **state)
 {
     struct bench *b = *state;
     struct inbox_mark marks[] = { { "f", "" }, { "g", "" }, { "", "<m@x>" }, { "", "" } };
-    struct inbox_lookup_ask ask = { .tag = 9, .endpoint = "tickets", .marks = marks, .marks_count = 4 };
+    struct inbox_lookup_ask ask = {
+        .tag = 9, .endpoint = "tickets", .mailbox = SHOP, .folder = "INBOX", .marks = marks, .marks_count = 4
+    };
     struct inbox_lookup_answer answer;
     uint8_t known[INBOX_LOOKUP_MAX];
     place(b);

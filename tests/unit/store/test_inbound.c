@@ -226,7 +226,7 @@ static void test_an_item_of_a_place_that_is_gone_is_refused(void **state)
     assert_string_equal(why.id, "inbound.no-place");
     put_place(f, a_place(7, 0));
     put_item(f, i);
-    assert_true(store_place_remove(f->s, "tickets", NULL, NULL)); /* by any spelling */
+    assert_true(store_place_remove_all(f->s, "tickets", NULL)); /* by any spelling */
     assert_false(store_item_put(f->s, &i, -1, &why));
     commit(f);
     assert_string_equal(open_items(f), "");
@@ -243,10 +243,11 @@ static void test_a_new_endpoint_of_the_same_name_knows_nothing(void **state)
     put_place(f, a_place(7, 0));
     for (uint64_t id = 1; id <= 5; id++)
         put_item(f, an_item(id, STORE_I_DONE));
-    assert_true(store_place_remove(f->s, "Tickets", "INBOX", NULL));
-    put_place(f, a_place(7, 0));
+    struct store_place p = a_place(7, 0);
+    assert_true(store_place_remove(f->s, &p, NULL));
+    put_place(f, p);
     assert_string_equal(known(f, a_place(7, 0)), "");
-    assert_true(store_item_was_seen(f->s, "Tickets", "f00d", "", &is_known, NULL));
+    assert_true(store_item_was_seen(f->s, &p, "f00d", "", &is_known, NULL));
     assert_false(is_known);
     put_item(f, an_item(6, STORE_I_WAITING));
     /* In steps, however many there are. */
@@ -269,11 +270,29 @@ static void test_another_mailbox_is_another_place(void **state)
     begin(f);
     put_place(f, p);
     put_item(f, an_item(1, STORE_I_DONE));
+    put_item(f, an_item(2, STORE_I_PARKED));
     p.mailbox = "other@contoso.example";
     put_place(f, p);
     commit(f);
+    reopen(f);
     assert_string_equal(known(f, p), "");
-    assert_string_equal(places(f), "Tickets/other@contoso.example/INBOX 7 0;");
+    assert_string_equal(places(f), "Tickets/" BOX "/INBOX 7 0;Tickets/other@contoso.example/INBOX 7 0;");
+
+    /* What lies in the one before stays, and is changed there. */
+    bool is_known;
+    struct store_item i = an_item(2, STORE_I_PARKED);
+    assert_string_equal(open_items(f), "2:4 ");
+    assert_true(store_item_was_seen(f->s, &p, i.fingerprint, "", &is_known, NULL));
+    assert_false(is_known);
+    begin(f);
+    i.state = STORE_I_WAITING;
+    i.mailbox = "Box@Contoso.example";
+    put_item(f, i);
+    assert_true(store_place_remove(f->s, &p, NULL));
+    commit(f);
+    assert_string_equal(open_items(f), "2:0 ");
+    assert_string_equal(known(f, a_place(7, 0)), "1 ");
+    assert_string_equal(places(f), "Tickets/" BOX "/INBOX 7 0;");
 }
 
 static void test_seen_before(void **state)
@@ -299,8 +318,9 @@ static void test_seen_before(void **state)
     commit(f);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bool is_known = !cases[i].is_known;
-        assert_true(
-            store_item_was_seen(f->s, cases[i].endpoint, cases[i].fingerprint, cases[i].message_id, &is_known, NULL));
+        struct store_place p = a_place(7, 0);
+        p.endpoint = cases[i].endpoint;
+        assert_true(store_item_was_seen(f->s, &p, cases[i].fingerprint, cases[i].message_id, &is_known, NULL));
         if (is_known != cases[i].is_known)
             fail_msg("case %zu", i);
     }
