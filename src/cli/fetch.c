@@ -17,7 +17,7 @@ struct fetch {
     struct api *api;
     json_t *items; /* every one that was asked for */
     int directory; /* -1: none */
-    size_t written, there;
+    size_t written, there, refused;
 };
 
 /* ---- the list ---- */
@@ -80,8 +80,20 @@ static bool refuse_file(struct fault *why, const char *name)
     return fault_errno(why, FAULT_LOCAL, errno, "%s can't be written", name);
 }
 
+/* One message may have gone since the list was made, or its content may be unreadable: that says nothing of the others. */
+static void pass_over(struct fetch *f, json_t *item, const char *id, const struct api_reply *reply)
+{
+    const char *why = show_member(f->cli, reply->json, "detail");
+
+    f->refused++;
+    why = *why ? why : "the daemon does not give it, without saying why";
+    json_object_set_new(item, "refused", json_string(why));
+    if (!f->cli->is_json)
+        fprintf(stderr, "%s: %s\n", id, show_said(f->cli, why));
+}
+
 /* Under a name of its own until it is whole and on disk. */
-static int write_file(struct fetch *f, const char *id, const char *name)
+static int write_file(struct fetch *f, json_t *item, const char *id, const char *name)
 {
     struct api_reply reply = { 0 };
     struct fault why = { 0 };
@@ -94,12 +106,15 @@ static int write_file(struct fetch *f, const char *id, const char *name)
     const char *path = arena_printf(f->cli->arena, "%s/inbox/%s",
                                     object_path(f->cli, OBJECT_MAILBOX, cli_operand(f->cli, 0)), id);
     bool is_reached = api_download(f->api, path, "message/rfc822", fd, &reply, &why);
-    int status = show_outcome(f->cli, is_reached, &reply, &why);
-    bool is_whole = status == CLI_DONE && fsync(fd) == 0;
+    bool is_given = is_reached && api_is_good(&reply);
+    int status = is_reached ? CLI_DONE : show_fault(f->cli, &why);
+    bool is_whole = is_given && fsync(fd) == 0;
     close(fd);
     if (is_whole)
         is_whole = renameat(f->directory, part, f->directory, name) == 0;
-    if (status == CLI_DONE && !is_whole) {
+    if (is_reached && !is_given)
+        pass_over(f, item, id, &reply);
+    if (is_given && !is_whole) {
         refuse_file(&why, name);
         status = show_fault(f->cli, &why);
     }
@@ -126,18 +141,25 @@ static int write_all(struct fetch *f)
             continue;
         const char *name = arena_printf(f->cli->arena, "%s.eml", id);
         bool is_there = faccessat(f->directory, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-        json_object_set_new(item, "file", json_string(name));
-        json_object_set_new(item, "is_new", json_boolean(!is_there));
+        size_t refused = f->refused;
         f->there += is_there;
         if (!is_there)
-            status = write_file(f, id, name);
+            status = write_file(f, item, id, name);
         if (status != CLI_DONE)
             return status;
+        if (f->refused > refused)
+            continue;
+        json_object_set_new(item, "file", json_string(name));
+        json_object_set_new(item, "is_new", json_boolean(!is_there));
         f->written += !is_there;
     }
     if (f->written > 0 && fsync(f->directory) != 0)
         fprintf(stderr, "the directory could not be flushed: %s\n", strerror(errno));
-    show_done(f->cli, "%zu new message%s, %zu there already", f->written, f->written == 1 ? "" : "s", f->there);
+    if (f->refused > 0)
+        show_done(f->cli, "%zu new message%s, %zu there already, %zu not given", f->written, f->written == 1 ? "" : "s",
+                  f->there, f->refused);
+    else
+        show_done(f->cli, "%zu new message%s, %zu there already", f->written, f->written == 1 ? "" : "s", f->there);
     return CLI_DONE;
 }
 
@@ -167,7 +189,7 @@ static int fetch(struct fetch *f)
     } else if (status == CLI_DONE && !output) {
         print_table(f->cli, f->items);
     }
-    return status;
+    return f->refused > 0 ? CLI_REFUSED : status;
 }
 
 static int run(struct cli *cli)

@@ -263,6 +263,20 @@ def test_kept_mail_is_listed_and_fetched_whole_and_once(remembered):
     assert "can't be made" in refused(g, "fetch", BOX, "--output", out / "no" / "where")
 
 
+def test_a_message_that_is_not_given_is_named_and_the_others_are_fetched(remembered):
+    g = remembered
+    body = next(p for p in g.world.dir.rglob(g.large) if p.parent.name == "inbound")
+    body.unlink()
+    out = g.world.dir / "others"
+    r = g.cli("fetch", BOX, "--output", out, check=False)
+    assert r.returncode == 1 and "1 new message, 0 there already, 1 not given" in r.stderr and f"{g.large}: " in r.stderr
+    assert [p.name for p in out.iterdir()] == [f"{g.small}.eml"]
+    r = g.cli("fetch", BOX, "--output", out, "--json", check=False)
+    items = {m["id"]: m for m in json.loads(r.stdout)["items"]}
+    assert r.returncode == 1 and items[g.large]["refused"] and "file" not in items[g.large]
+    assert items[g.small]["is_new"] is False
+
+
 def test_a_mailbox_whose_mail_is_not_kept_says_how_to_keep_it(gateway):
     assert f"postern endpoint add NAME --mailbox {BOX} --keep" in refused(gateway, "fetch", BOX)
     assert "not set up here" in refused(gateway, "fetch", "no@one.example")
