@@ -26,6 +26,7 @@ static void close_body(struct hand *h)
     close(h->fd);
     h->fd = -1;
     h->inbox->bodies--;
+    watcher_wake_hungry(h->inbox);
 }
 
 static void let_item_go(struct hand *h)

@@ -433,6 +433,7 @@ void watcher_after_done(struct watcher *w, bool is_ok);
 /* watcher_imap.c, watcher_pop3.c: the next command, if there is one to give; false: nothing to do now. */
 bool watcher_imap_work(struct watcher *w);
 bool watcher_pop3_work(struct watcher *w);
+void watcher_wake_hungry(struct inbox *i); /* there is room for a body */
 void watcher_imap_fail(struct watcher *w, const char *when); /* a refusal that concerns the whole folder */
 /* watcher_imap_headers.c. True: a command was given, or a batch is being saved. */
 bool watcher_imap_headers(struct watcher *w);

@@ -442,9 +442,41 @@ struct item *watcher_next_unread(struct watcher *w, const struct item *before)
     return NULL;
 }
 
+static size_t bodies_of(const struct watcher *w)
+{
+    size_t count = 0;
+
+    LIST_EACH (node, &w->inbox->hands) {
+        const struct hand *h = LIST_OF(node, struct hand, node);
+        count += h->fd >= 0 && h->item && h->item->desk->watcher == w;
+    }
+    return count;
+}
+
+/* One folder with slow endpoints must not hold all of them while others wait for one. */
+static bool may_open_body(const struct watcher *w)
+{
+    size_t hungry = 1;
+
+    LIST_EACH (node, &w->inbox->watchers) {
+        const struct watcher *other = LIST_OF(node, struct watcher, node);
+        hungry += other != w && !list_is_empty(&other->wanted);
+    }
+    return w->inbox->bodies < INBOX_BODIES && (hungry == 1 || bodies_of(w) <= INBOX_BODIES / hungry);
+}
+
+void watcher_wake_hungry(struct inbox *i)
+{
+    LIST_EACH (node, &i->watchers) {
+        struct watcher *w = LIST_OF(node, struct watcher, node);
+        if (!list_is_empty(&w->wanted))
+            watcher_work_later(w);
+    }
+}
+
 struct hand *watcher_next_hand(struct watcher *w)
 {
-    if (w->inbox->bodies >= INBOX_BODIES)
+    if (list_is_empty(&w->wanted) || !may_open_body(w))
         return NULL;
     LIST_EACH (node, &w->wanted) {
         struct hand *h = LIST_OF(node, struct hand, want);
@@ -461,7 +493,7 @@ bool watcher_has_room(const struct watcher *w)
 
 static bool has_work(struct watcher *w)
 {
-    return w->wants_look || !list_is_empty(&w->wanted) || watcher_next_after(w) || watcher_next_unread(w, NULL) ||
+    return w->wants_look || watcher_next_hand(w) || watcher_next_after(w) || watcher_next_unread(w, NULL) ||
            (w->uids_at < w->uids_count && watcher_has_room(w));
 }
 
@@ -557,7 +589,7 @@ static void wait(struct watcher *w, enum watcher_state state, int64_t ms)
 /* Mail that was handed over meanwhile is put away by a session of its own, and soon. */
 void watcher_end_session(struct watcher *w, int64_t rest_ms)
 {
-    bool is_soon = watcher_next_after(w) || !list_is_empty(&w->wanted);
+    bool is_soon = watcher_next_after(w) || (!list_is_empty(&w->wanted) && may_open_body(w));
 
     close_inlet(w);
     watcher_rest(w, is_soon ? SOON_MS : rest_ms);
@@ -636,7 +668,7 @@ static void on_turn(void *ctx)
     switch (w->state) {
     case WATCHER_RESTING:
         if (w->failures == 0 && !w->inbox->is_stopping && w->looked_ms &&
-            (!list_is_empty(&w->wanted) || watcher_next_unread(w, NULL)))
+            ((!list_is_empty(&w->wanted) && may_open_body(w)) || watcher_next_unread(w, NULL)))
             loop_timer_start(&w->timer, 0);
         break;
     case WATCHER_IDLING:

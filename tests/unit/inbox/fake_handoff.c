@@ -70,10 +70,14 @@ static void on_timer(void *ctx)
 {
     struct handoff_run *run = ctx;
 
-    if (fake_handoff_fixture->holds)
+    bool ends = !fake_handoff_fixture->holds || fake_handoff_fixture->ends_one;
+
+    if (!ends)
         loop_timer_start(&run->timer, 10);
     else
         loop_defer(run->handoff->loop, &run->end);
+    if (ends)
+        fake_handoff_fixture->ends_one = false;
 }
 
 static void read_subject(const struct handoff_job *job, char *out, size_t size)

@@ -76,7 +76,8 @@ struct fixture {
     uint32_t retry_after_s;
     const char *fails_for; /* a subject that always gets RETRY */
     unsigned running, running_most;
-    bool holds; /* hand-overs do not end */
+    bool holds;    /* hand-overs do not end */
+    bool ends_one; /* but the next one that is asked */
 
     /* dying */
     unsigned steps, dies_at; /* calls of the host; 0: never */

@@ -167,6 +167,49 @@ static void webhooks_take_several_at_a_time(void **state)
     assert_int_equal(f->running_most, 4);
 }
 
+static void webhook(struct fixture *f, const char *name, const char *folder)
+{
+    fixture_object(f, OBJECT_ENDPOINT, name,
+                   "{\"name\":\"%s\",\"mailbox\":\"" BOX
+                   "\",\"kind\":\"webhook\",\"folder\":\"%s\",\"after\":\"leave\","
+                   "\"webhook\":{\"url\":\"https://x.example/\"}}",
+                   name, folder);
+}
+
+static size_t delivered_to(const struct fixture *f, const char *endpoint)
+{
+    size_t count = 0;
+
+    for (size_t n = 0; n < f->deliveries_count; n++)
+        count += strcmp(f->deliveries[n].endpoint, endpoint) == 0;
+    return count;
+}
+
+/* As many hand-overs hang as there may be bodies, and their endpoint has more; one that ends is enough for the other endpoint. */
+static void an_endpoint_that_hangs_leaves_others_their_turn(void **state)
+{
+    struct fixture *f = *state;
+    f->settings.at_once = INBOX_BODIES;
+    webhook(f, "slow", "INBOX");
+    fixture_start(f);
+    fixture_until(f, idles);
+    f->holds = true;
+    add_many(f, 30);
+    fixture_pass(f, 5000);
+    assert_int_equal(f->running, INBOX_BODIES);
+    webhook(f, "other", "Other");
+    fixture_pass(f, 30 * 1000);
+    fixture_add(f, "new");
+    fixture_pass(f, 60 * 1000);
+    assert_int_equal(delivered_to(f, "other"), 0);
+    f->ends_one = true;
+    fixture_pass(f, 3000);
+    assert_int_equal(delivered_to(f, "other"), 1);
+    f->holds = false;
+    wanted = 32; /* the one folder of the server is both */
+    fixture_until(f, are_done);
+}
+
 static void a_changed_endpoint_is_tried_at_once(void **state)
 {
     struct fixture *f = *state;
@@ -284,6 +327,7 @@ int main(void)
         T(what_the_endpoint_refuses_for_good_is_parked_at_once),
         T(the_endpoints_own_wish_is_kept),
         T(webhooks_take_several_at_a_time),
+        T(an_endpoint_that_hangs_leaves_others_their_turn),
         T(a_changed_endpoint_is_tried_at_once),
         T(a_spool_that_could_not_be_written_is_tried_again_by_itself),
         T(a_message_that_the_server_does_not_give_is_tried_again_and_shown),
