@@ -120,6 +120,7 @@ static struct item *add(struct watcher *w, struct desk *d, const struct inbox_it
     struct item *it = item_new(d, d->place, m);
 
     it->is_fresh = true;
+    it->is_confirmed = true; /* it has the number of now */
     it->m.id = next_id(w->inbox);
     list_append(&w->fresh, &it->node);
     return it;
@@ -177,10 +178,17 @@ static bool is_found_again(struct watcher *w, struct desk *d, const struct inbox
     return true;
 }
 
-/* Under new numbers, what came before the first look is old by its date. */
+static bool is_known_by_number(const struct watcher *w, struct place *p, const struct inbox_item *m)
+{
+    bool is_of_now = !p->is_resync ||
+                     (p->m.uidvalidity == m->uidvalidity && p->m.protocol == w->protocol && text_is_empty(m->uidl));
+    return is_of_now && place_knows(p, m->uid, m->uidl);
+}
+
+/* Under new numbers, or after a first look that was broken off, what came before that look is old by its date. */
 static bool is_from_before(const struct place *p, const struct endpoint *e, const struct inbox_item *m)
 {
-    return p->is_resync && !e->include_old && m->received_ms < p->m.began_ms;
+    return (p->is_resync || p->is_begun) && !e->include_old && m->received_ms < p->m.began_ms;
 }
 
 /* -- what the mailbox did not give at first -- */
@@ -275,7 +283,7 @@ static void take_for(struct watcher *w, struct desk *d, const struct arrival *a,
         judge(w, it, e, l);
         return;
     }
-    if (!e || !p || (p->is_resync ? is_found_again(w, d, m) : place_knows(p, a->uid, m->uidl)))
+    if (!e || !p || (p->is_resync && is_found_again(w, d, m)) || is_known_by_number(w, p, m))
         return;
     bool is_old = a->is_old || is_from_before(p, e, m);
     if (is_old && w->protocol == OBJECT_IMAP)

@@ -354,6 +354,8 @@ static void change_item(struct desk *d, struct place *p, const struct inbox_item
     it->patience_ms = loop_wall_ms(d->inbox->loop);
     if (m->state == INBOX_WAITING && d->place && d->place != p)
         desk_strand(it);
+    else if (m->state == INBOX_WAITING && d->watcher && place_has_strays(p))
+        watcher_restart(d->watcher); /* it is found by its fingerprint, or is not there */
     if (m->state == INBOX_WAITING)
         d->gate_ms = 0;
     if (d->watcher)

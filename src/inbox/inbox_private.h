@@ -155,8 +155,10 @@ struct place {
     struct map *uidls;          /* with POP3: all that were seen */
     struct map *by_number;      /* its items, by UIDVALIDITY and UID, or UIDL */
     bool is_resync;             /* the folder is to be gone through by fingerprint */
+    bool is_settled;            /* that is over, but for what has to be saved first */
+    bool is_first_look;         /* with POP3: what this session lists is old */
+    bool is_begun;              /* with POP3: the first look was broken off; what is old is told by dates */
     struct map *by_fingerprint; /* while that lasts: open items */
-    uint64_t scanned;           /* highest UID of it */
 };
 
 struct desk {
@@ -210,7 +212,11 @@ struct item *place_same_item(const struct place *p, const struct inbox_item *m);
 void place_resync_begin(struct place *p);
 struct item *place_resync_match(struct place *p,
                                 const char *fingerprint); /* the open item that this message is, or NULL */
+/* All was gone through: what was not met is finished. Then place_resync_end(), once nothing is unsaved. */
+void place_resync_settle(struct place *p);
 void place_resync_end(struct place *p);
+bool place_has_unsaved(const struct place *p); /* items whose new numbers are not on disk yet */
+bool place_has_strays(const struct place *p);  /* open items under another UIDVALIDITY than its own */
 
 /* -- hand.c -- */
 
@@ -419,12 +425,15 @@ int64_t watcher_poll_ms(const struct watcher *w);
 void watcher_rest(struct watcher *w, int64_t ms);
 void watcher_trouble(struct watcher *w, const struct inlet_trouble *t); /* drops the inlet, rests */
 void watcher_well(struct watcher *w);
+/* What was found under new numbers, or not, is on disk: the places may say so. False: not yet; the watcher is woken. */
+bool watcher_settles(struct watcher *w);
 void watcher_looked(struct watcher *w);
 void watcher_on_connected(struct watcher *w);
 void watcher_go_on(struct watcher *w); /* a command is over: what comes next */
 void watcher_refused(struct watcher *w, const char *code, const char *words);
 bool watcher_has_room(const struct watcher *w); /* for more items */
 struct hand *watcher_next_hand(struct watcher *w);
+void watcher_wake_hungry(struct inbox *i); /* there is room for a body */
 struct item *watcher_next_after(struct watcher *w);
 /* Waits for its header, and is to be asked for again; the next one behind `before` (NULL: the first). */
 struct item *watcher_next_unread(struct watcher *w, const struct item *before);
@@ -433,7 +442,6 @@ void watcher_after_done(struct watcher *w, bool is_ok);
 /* watcher_imap.c, watcher_pop3.c: the next command, if there is one to give; false: nothing to do now. */
 bool watcher_imap_work(struct watcher *w);
 bool watcher_pop3_work(struct watcher *w);
-void watcher_wake_hungry(struct inbox *i); /* there is room for a body */
 void watcher_imap_fail(struct watcher *w, const char *when); /* a refusal that concerns the whole folder */
 /* watcher_imap_headers.c. True: a command was given, or a batch is being saved. */
 bool watcher_imap_headers(struct watcher *w);

@@ -61,6 +61,8 @@ static void on_saved(struct save *s, uint64_t queued_id)
     struct item *it = LIST_OF(s, struct item, save);
     struct desk *d = it->desk;
 
+    if (it->place->is_settled && d->watcher)
+        watcher_work_later(d->watcher);
     if (queued_id)
         it->m.queued_id = queued_id;
     if (it->fd >= 0)

@@ -194,8 +194,11 @@ void place_item_add(struct place *p, struct item *it)
     map_put(p->by_number, number_of(&it->m).text, it);
 }
 
+static void forget_fingerprint(struct place *p, const struct item *it);
+
 void place_item_remove(struct place *p, const struct item *it)
 {
+    forget_fingerprint(p, it);
     if (place_same_item(p, &it->m) == it)
         map_remove(p->by_number, number_of(&it->m).text);
 }
@@ -212,10 +215,11 @@ void place_resync_begin(struct place *p)
     map_free(p->by_fingerprint);
     p->by_fingerprint = map_new();
     p->is_resync = true;
-    p->scanned = 0;
+    p->is_settled = false;
     LIST_EACH (node, &p->desk->items) {
         struct item *it = LIST_OF(node, struct item, node);
         it->is_confirmed = false;
+        it->twin = NULL;
         if (it->place == p && !text_is_empty(it->m.fingerprint))
             it->twin = map_put(p->by_fingerprint, it->m.fingerprint, it);
     }
@@ -235,16 +239,78 @@ struct item *place_resync_match(struct place *p, const char *fingerprint)
     return it;
 }
 
+/* It may end while its folder is gone through. */
+static void forget_fingerprint(struct place *p, const struct item *it)
+{
+    struct item *at = p->by_fingerprint ? map_get(p->by_fingerprint, it->m.fingerprint) : NULL;
+
+    if (at == it) {
+        map_remove(p->by_fingerprint, it->m.fingerprint);
+        if (it->twin)
+            map_put(p->by_fingerprint, it->m.fingerprint, it->twin);
+        return;
+    }
+    while (at && at->twin != it)
+        at = at->twin;
+    if (at)
+        at->twin = it->twin;
+}
+
+static bool is_in_hand(const struct item *it)
+{
+    return it->hand && it->hand->stage > HAND_WANTED;
+}
+
+static void settle(struct item *it)
+{
+    if (item_is_unread(it)) /* under its new number it is another one */
+        item_finish(it, INBOX_SKIPPED, "the folder was numbered anew before it could be read", "");
+    else if (it->m.state == INBOX_WAITING && it->hand && !is_in_hand(it))
+        hand_vanished(it->hand);
+    else if (it->m.state == INBOX_WAITING && !it->hand)
+        item_finish(it, INBOX_PARKED, "the message is no longer in the folder", "inbox.vanished");
+    else if (it->m.state == INBOX_HANDED)
+        item_finish(it, INBOX_DONE, NULL, NULL);
+}
+
+/* Twice: what is confirmed or finished has to be on disk before the place forgets the old numbers. */
+void place_resync_settle(struct place *p)
+{
+    if (p->is_settled)
+        return;
+    p->is_settled = true;
+    LIST_EACH (node, &p->desk->items) {
+        struct item *it = LIST_OF(node, struct item, node);
+        if (it->place == p && !it->is_confirmed)
+            settle(it);
+    }
+}
+
+bool place_has_unsaved(const struct place *p)
+{
+    LIST_EACH (node, &p->desk->items) {
+        const struct item *it = LIST_OF(node, struct item, node);
+        if (it->place == p && save_is_pending(&it->save))
+            return true;
+    }
+    return false;
+}
+
+bool place_has_strays(const struct place *p)
+{
+    LIST_EACH (node, &p->desk->items) {
+        const struct item *it = LIST_OF(node, struct item, node);
+        if (it->place == p && it->m.uidvalidity != p->m.uidvalidity && !is_in_hand(it) &&
+            (it->m.state == INBOX_WAITING || it->m.state == INBOX_HANDED))
+            return true;
+    }
+    return false;
+}
+
 void place_resync_end(struct place *p)
 {
     map_free(p->by_fingerprint);
     p->by_fingerprint = NULL;
-    p->is_resync = false;
-    LIST_EACH (node, &p->desk->items) {
-        struct item *it = LIST_OF(node, struct item, node);
-        if (it->place == p && !it->is_confirmed && it->m.state == INBOX_WAITING && !it->hand)
-            item_finish(it, INBOX_PARKED, "the message is no longer in the folder", "inbox.vanished");
-        else if (it->place == p && !it->is_confirmed && it->m.state == INBOX_HANDED)
-            item_finish(it, INBOX_DONE, NULL, NULL);
-    }
+    p->is_resync = p->is_settled = false;
+    p->known_count = 0; /* of the old numbers */
 }

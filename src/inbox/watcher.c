@@ -732,6 +732,20 @@ void watcher_batch_saved(struct watcher *w)
     watcher_work_later(w);
 }
 
+bool watcher_settles(struct watcher *w)
+{
+    bool is_settled = true;
+
+    LIST_EACH (node, &w->desks) {
+        struct place *p = LIST_OF(node, struct desk, in_watcher)->place;
+        if (!p || !p->is_resync)
+            continue;
+        place_resync_settle(p);
+        is_settled = is_settled && !place_has_unsaved(p);
+    }
+    return is_settled;
+}
+
 /* All that was there is seen. */
 void watcher_looked(struct watcher *w)
 {

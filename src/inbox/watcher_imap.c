@@ -25,9 +25,12 @@ void watcher_imap_fail(struct watcher *w, const char *when)
     watcher_trouble(w, &t);
 }
 
-/* The folder got new numbers. What is known by the old ones is found again by fingerprint. */
+/* The folder got new numbers. What is known by the old ones is found again by fingerprint. So is what kept an old number, where a
+ * process died at the wrong moment. */
 static void begin_resync(struct watcher *w, struct place *p)
 {
+    if (p->m.uidvalidity == w->uidvalidity && p->m.protocol == w->protocol && !place_has_strays(p))
+        return;
     log_warn("inbox.renumbered", LOG_TEXT("mailbox", w->mailbox), LOG_TEXT("folder", w->folder),
              LOG_TEXT("endpoint", p->desk->endpoint), LOG_UNSIGNED("before", p->m.uidvalidity),
              LOG_UNSIGNED("uidvalidity", w->uidvalidity));
@@ -72,7 +75,7 @@ static void after_select(struct watcher *w)
             continue;
         if (p->m.began_ms == 0)
             begin_place(w, p);
-        else if (p->m.uidvalidity != w->uidvalidity || p->m.protocol != w->protocol)
+        else
             begin_resync(w, p);
     }
     watcher_go_on(w);
@@ -349,8 +352,11 @@ bool watcher_imap_work(struct watcher *w)
         return true;
     if (watcher_imap_headers(w))
         return true;
-    if (w->is_looking && w->uids_at == w->uids_count)
+    if (w->is_looking && w->uids_at == w->uids_count) {
+        if (!watcher_settles(w))
+            return true;
         end_look(w);
+    }
     if (!w->wants_look)
         return false;
     if (w->looked_ms < w->connected_ms || watcher_wants_idle(w))

@@ -93,17 +93,27 @@ static bool knows_any(const struct watcher *w, struct place *p)
     return false;
 }
 
+/* Its time is written down before anything is; until it has ended the floor stays 0, and tells a later session so. */
+static void begin_place(struct watcher *w, struct place *p, const struct endpoint *e)
+{
+    bool wants_old = e && e->include_old;
+
+    p->m.protocol = w->protocol;
+    p->m.began_ms = loop_wall_ms(w->inbox->loop);
+    p->m.floor = wants_old ? 1 : 0;
+    p->is_first_look = !wants_old;
+    place_save(p);
+}
+
 static void begin(struct watcher *w, struct place *p)
 {
     const struct endpoint *e = desk_object(p->desk);
-    bool is_first = p->m.began_ms == 0;
 
-    p->m.protocol = is_first ? w->protocol : p->m.protocol;
-    if (is_first && e && e->include_old)
-        p->m.began_ms = loop_wall_ms(w->inbox->loop);
-    if (is_first)
-        place_save(p); /* the old ones are written down before it begins */
-    else if (p->m.protocol != w->protocol ||
+    p->is_first_look = false;
+    p->is_begun = p->m.floor == 0 && p->m.protocol == w->protocol && !(e && e->include_old);
+    if (p->m.began_ms == 0)
+        begin_place(w, p, e);
+    else if (p->m.protocol != w->protocol || place_has_strays(p) ||
              (p->uidls && map_count(p->uidls) > 0 && w->entries_count > 0 && !knows_any(w, p)))
         place_resync_begin(p);
 }
@@ -127,12 +137,12 @@ static void after_list(struct watcher *w)
 
 static bool is_old_for(const struct watcher *w, struct place *p, const struct pop3_entry *e)
 {
-    return p->m.began_ms == 0 && !p->is_resync && !place_knows(p, 0, e->uidl);
+    return p->is_first_look && !p->is_resync && !place_knows(p, 0, e->uidl);
 }
 
 static bool is_new_for(const struct watcher *w, struct place *p, const struct pop3_entry *e)
 {
-    return p->m.began_ms != 0 && (p->is_resync || !place_knows(p, 0, e->uidl));
+    return !p->is_first_look && (p->is_resync || !place_knows(p, 0, e->uidl));
 }
 
 static bool any_place(struct watcher *w, const struct pop3_entry *e,
@@ -250,17 +260,16 @@ static void end_look(struct watcher *w)
         struct place *p = LIST_OF(node, struct desk, in_watcher)->place;
         if (!p)
             continue;
-        bool is_first = p->m.began_ms == 0, is_renumbered = p->is_resync;
-        if (is_first)
-            p->m.began_ms = loop_wall_ms(w->inbox->loop);
-        if (is_renumbered) {
+        bool is_first = p->m.floor == 0, is_renumbered = p->is_resync;
+        if (is_renumbered)
             place_resync_end(p);
-            p->m.floor = 0;
-        }
+        p->is_first_look = p->is_begun = false;
         p->m.protocol = w->protocol;
         p->m.uidvalidity = 0;
-        if (is_first || is_renumbered)
+        if (is_first || is_renumbered) {
+            p->m.floor = 1;
             place_save(p);
+        }
         desk_pump(p->desk);
     }
     forget_gone(w);
@@ -387,8 +396,11 @@ bool watcher_pop3_work(struct watcher *w)
         return true;
     if (ask_again(w) || look_on(w))
         return true;
-    if (w->is_looking && w->entries_at == w->entries_count)
-        end_look(w);
+    if (!w->is_looking || w->entries_at < w->entries_count)
+        return false;
+    if (!watcher_settles(w))
+        return true;
+    end_look(w);
     return false;
 }
 

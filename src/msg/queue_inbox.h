@@ -49,7 +49,7 @@ enum inbox_flag {
     F(U32, protocol, 0)    /* OBJECT_IMAP or OBJECT_POP3 */ \
     F(U64, uidvalidity, 0) /* 0 with POP3 */ \
     /* UIDs below this were looked at: each is finished, or stands as an item that is sent at recall. With POP3: items with ids below
-     * this are finished, and their mail is no longer on the server. Only what lies below is ever forgotten. */ \
+     * this are finished, and their mail is no longer on the server; 0 until the first look has ended. Only what lies below is ever forgotten. */ \
     F(U64, floor, 0) \
     F(I64, began_ms, 0)    /* wall clock of the first look: mail from before is old */ \
     F(BOOL, is_removed, 0) /* forget the place and its items; the endpoint is gone */

@@ -24,11 +24,12 @@ static bool survives(struct fixture *f, bool *arrives)
 
 /* -- the queue role -- */
 
-static void answer_later(struct fixture *f, uint64_t tag, uint64_t queued)
+static void answer_later(struct fixture *f, uint64_t tag, uint64_t queued, bool is_refused)
 {
     if (f->pending_count == KEPT_MAX)
         abort();
     f->pending[f->pending_count] = tag;
+    f->pending_refused[f->pending_count] = is_refused || f->is_full;
     f->pending_queued[f->pending_count++] = queued;
 }
 
@@ -61,7 +62,7 @@ static bool host_place(void *ctx, const struct inbox_place *m)
     survives(f, &arrives);
     if (!arrives)
         return true;
-    answer_later(f, m->tag, 0);
+    answer_later(f, m->tag, 0, false);
     if (f->is_full)
         return true;
     struct inbox_place *p = place_of(f, m->endpoint, m->mailbox, m->folder);
@@ -120,8 +121,8 @@ static bool host_item(void *ctx, const struct inbox_item *m)
         return true;
     assert_true(place_of(f, m->endpoint, m->mailbox, m->folder) || f->is_full);
     uint64_t queued = text_equal(m->in_reply_to, "<sent@ours>") ? 0xabc : 0;
-    answer_later(f, m->tag, queued);
-    if (f->is_full)
+    answer_later(f, m->tag, queued, f->refuses_items);
+    if (f->is_full || f->refuses_items)
         return true;
     struct kept *k = kept_by_id(f, m->id), old = { 0 };
     if (!k) {
@@ -227,15 +228,16 @@ static void answer_saves(struct fixture *f)
         return;
     for (size_t n = 0; n < count && !f->is_dead && f->inbox; n++) {
         const struct inbox_saved m = { .tag = f->pending[n],
-                                       .is_ok = !f->is_full,
+                                       .is_ok = !f->pending_refused[n],
                                        .queued_id = f->pending_queued[n],
-                                       .text = f->is_full ? "full" : "" };
+                                       .text = f->pending_refused[n] ? "full" : "" };
         inbox_saved(f->inbox, &m);
     }
     if (f->is_dead)
         return;
     memmove(f->pending, f->pending + count, (f->pending_count - count) * sizeof *f->pending);
     memmove(f->pending_queued, f->pending_queued + count, (f->pending_count - count) * sizeof *f->pending_queued);
+    memmove(f->pending_refused, f->pending_refused + count, (f->pending_count - count) * sizeof *f->pending_refused);
     f->pending_count -= count;
 }
 

@@ -53,9 +53,11 @@ struct fixture {
     size_t objects_count;
     uint64_t pending[KEPT_MAX]; /* tags to be answered */
     uint64_t pending_queued[KEPT_MAX];
+    bool pending_refused[KEPT_MAX];
     size_t pending_count;
-    bool is_full;   /* nothing can be written */
-    bool is_silent; /* nothing is answered */
+    bool is_full;       /* nothing can be written */
+    bool refuses_items; /* but places are */
+    bool is_silent;     /* nothing is answered */
     unsigned bounced;
     struct {
         char message_id[200], recipient[200], status[16];

@@ -336,6 +336,99 @@ static void new_numbers_and_a_death_at_any_step(void **state)
     }
 }
 
+static void renumber(struct fixture *f)
+{
+    mail_server_say_bye(f->server, "Connection is closed. 13");
+    mail_server_renumber(f->server);
+}
+
+/* The disk has room for the place's new number, and none for its item's; then the process dies. */
+static void a_place_is_renumbered_after_its_items(void **state)
+{
+    static const char *const ways[] = { ",\"after\":\"leave\"", ",\"watch\":\"pop3\",\"after\":\"leave\"" };
+    for (size_t n = 0; n < 2; n++) {
+        struct fixture *f;
+        fixture_setup((void **)&f);
+        fixture_endpoint(f, "crm", ways[n]);
+        fixture_start(f);
+        fixture_pass(f, 5000);
+        f->fails_for = "waits";
+        fixture_add(f, "waits");
+        fixture_pass(f, 65 * 1000);
+        size_t tries = fixture_delivered(f, "waits");
+        assert_true(tries > 0);
+        f->refuses_items = true;
+        renumber(f);
+        fixture_pass(f, 70 * 1000);
+        fixture_die(f);
+        f->refuses_items = false;
+        f->fails_for = NULL;
+        fixture_start(f);
+        fixture_pass(f, 30 * 60 * 1000);
+        assert_true(fixture_delivered(f, "waits") > tries);
+        assert_int_equal(fixture_count(f, INBOX_DONE), 1);
+        assert_int_equal(f->kept_count, 1);
+        fixture_teardown((void **)&f);
+    }
+}
+
+/* As a process before this one may have left it. */
+static void what_kept_an_old_number_is_found_again(void **state)
+{
+    struct fixture *f = *state;
+    fixture_endpoint(f, "crm", ",\"after\":\"leave\"");
+    fixture_start(f);
+    fixture_until(f, idles);
+    add_mails(f);
+    until_done(f, MAILS);
+    f->fails_for = "waits";
+    fixture_add(f, "waits");
+    fixture_pass(f, 5000);
+    fixture_die(f);
+    struct kept *k = fixture_kept(f, "waits");
+    k->m.uidvalidity = 6;
+    k->m.uid = 55;
+    f->fails_for = NULL;
+    fixture_start(f);
+    until_done(f, MAILS + 1);
+    fixture_pass(f, 10 * 1000);
+    assert_int_equal(fixture_delivered(f, NULL), MAILS + 2);
+
+    /* A person has one tried that was parked under an old number. */
+    k->m.uidvalidity = 6;
+    k->m.uid = 55;
+    a_person_retries(f, k);
+    fixture_pass(f, 10 * 1000);
+    assert_int_equal(fixture_delivered(f, "waits"), 3);
+}
+
+/* Its item is finished while the folder is gone through. */
+static void a_hand_over_that_ends_while_numbers_change_is_kept_in_mind(void **state)
+{
+    for (int turns = 0; turns < 60; turns += 3) {
+        struct fixture *f;
+        fixture_setup((void **)&f);
+        fixture_endpoint(f, "crm", ",\"after\":\"leave\"");
+        fixture_start(f);
+        fixture_until(f, idles);
+        f->holds = true;
+        fixture_add(f, "copy");
+        fixture_add(f, "copy");
+        fixture_pass(f, 3000);
+        renumber(f);
+        fixture_pass(f, 5 * 1000 + 500);
+        for (int n = 0; n < turns; n++)
+            fixture_turn(f);
+        f->holds = false;
+        loop_advance(f->loop, 20);
+        until_done(f, 2);
+        fixture_pass(f, 60 * 1000);
+        assert_int_equal(f->kept_count, 2);
+        assert_int_equal(fixture_delivered(f, "copy"), 2);
+        fixture_teardown((void **)&f);
+    }
+}
+
 static void mail_that_went_away_is_parked_with_words(void **state)
 {
     struct fixture *f = *state;
@@ -367,6 +460,9 @@ int main(void)
         T(mail_of_the_mailbox_before_stays_and_is_not_taken_for_another),
         T(new_numbers_neither_lose_nor_repeat),
         cmocka_unit_test(new_numbers_and_a_death_at_any_step),
+        cmocka_unit_test(a_place_is_renumbered_after_its_items),
+        T(what_kept_an_old_number_is_found_again),
+        cmocka_unit_test(a_hand_over_that_ends_while_numbers_change_is_kept_in_mind),
         T(mail_that_went_away_is_parked_with_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

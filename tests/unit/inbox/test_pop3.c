@@ -1,5 +1,6 @@
 /* The same by POP3, where a UIDL is all there is to know a message by, and deletions count with the answer to QUIT. */
 #include <stdio.h>
+#include <time.h>
 
 #include "inbox_fixture.h"
 
@@ -28,10 +29,31 @@ static void add_mails(struct fixture *f, int count)
     }
 }
 
+static char *dated(struct fixture *f, const char *subject)
+{
+    char more[200], date[64];
+    time_t now = (time_t)(loop_wall_ms(f->loop) / 1000);
+    struct tm tm;
+
+    gmtime_r(&now, &tm);
+    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S +0000", &tm);
+    snprintf(more, sizeof more, "Received: from mx.fabrikam.example by contoso.example; %s\r\n", date);
+    return fixture_message(subject, more);
+}
+
+static void add_dated(struct fixture *f, const char *subject)
+{
+    char *text = dated(f, subject);
+
+    mail_server_add(f->server, text);
+    free(text);
+}
+
 static void begin(struct fixture *f, const char *more)
 {
     fixture_endpoint(f, "crm", more);
-    fixture_add(f, "old");
+    add_dated(f, "old");
+    loop_advance(f->loop, 10 * 1000);
     fixture_start(f);
     fixture_pass(f, 5000);
 }
@@ -111,7 +133,8 @@ static void a_death_at_the_first_look_fires_no_old_mail(void **state)
         struct fixture *f;
         fixture_setup((void **)&f);
         for (int n = 0; n < 5; n++)
-            fixture_add(f, "old");
+            add_dated(f, "old");
+        loop_advance(f->loop, 10 * 1000);
         f->dies_at = step;
         f->dies_after = step % 2;
         begin(f, POP3);
@@ -120,6 +143,44 @@ static void a_death_at_the_first_look_fires_no_old_mail(void **state)
         until_done(f, 2);
         expect_all_once(f, 2, step, 1);
         fixture_teardown((void **)&f);
+    }
+}
+
+/* Broken off by a death or a lost connection at any step, with mail that arrives before it is taken up again. */
+static void a_first_look_that_is_broken_off_takes_no_new_mail_for_old(bool dies, unsigned step)
+{
+    struct fixture *f;
+
+    fixture_setup((void **)&f);
+    for (int n = 0; n < 120; n++) /* more than two batches */
+        add_dated(f, "old");
+    loop_advance(f->loop, 10 * 1000);
+    fixture_endpoint(f, "crm", POP3);
+    f->dies_at = dies ? step : 100000;
+    f->dies_after = true;
+    fixture_start(f);
+    for (int n = 0; n < 4000 && f->steps < step; n++) {
+        fixture_turn(f);
+        if (n % 40 == 39)
+            loop_advance(f->loop, 200);
+    }
+    if (!dies)
+        mail_server_say_bye(f->server, "so long");
+    loop_advance(f->loop, 2000);
+    add_dated(f, "mail 0");
+    fixture_pass(f, 3 * 60 * 1000);
+    if (fixture_delivered(f, "mail 0") != 1 || fixture_delivered(f, NULL) != 1)
+        fail_msg("%zu new and %zu in all after step %u", fixture_delivered(f, "mail 0"), fixture_delivered(f, NULL),
+                 step);
+    assert_true(f->places[0].floor > 0);
+    fixture_teardown((void **)&f);
+}
+
+static void a_first_look_that_is_broken_off_tells_old_mail_from_new(void **state)
+{
+    for (unsigned step = 2; step < 122; step += 9) {
+        a_first_look_that_is_broken_off_takes_no_new_mail_for_old(true, step);
+        a_first_look_that_is_broken_off_takes_no_new_mail_for_old(false, step);
     }
 }
 
@@ -197,6 +258,7 @@ int main(void)
         T(mail_is_deleted_where_asked_for),
         cmocka_unit_test(a_death_at_any_step_loses_nothing),
         cmocka_unit_test(a_death_at_the_first_look_fires_no_old_mail),
+        cmocka_unit_test(a_first_look_that_is_broken_off_tells_old_mail_from_new),
         cmocka_unit_test(a_cut_at_any_line_loses_and_repeats_nothing),
         T(new_numbers_neither_lose_nor_repeat),
         T(a_refused_token_is_renewed_once),
