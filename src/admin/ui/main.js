@@ -42,6 +42,7 @@ const routes = [
 
 const main = document.getElementById('main');
 let current = null;
+let hasMoved = false;
 
 function find(address) {
   const parts = address.split('/');
@@ -94,7 +95,7 @@ class Page {
 
 /* A page whose part of Postern restarts is shown by itself once it is back. */
 function showFault(page, error) {
-  const view = problem(error, { retry: () => page.reload() });
+  const view = problem(error, { retry: () => (error.isStuck ? location.reload() : page.reload()), level: 1 });
   fill(main, h('div.narrow', view));
   page.title(error.kind === 'missing' ? 'Not found' : 'Trouble');
   if (error.kind === 'offline' || error.kind === 'restarting') page.every(3, () => page.reload());
@@ -104,16 +105,22 @@ function settle(keep) {
   main.removeAttribute('aria-busy');
   if (keep) return;
   const heading = main.querySelector('h1');
-  const first = main.querySelector('[data-first]') ?? heading;
-  if (first === heading) heading?.setAttribute('tabindex', '-1');
-  (first ?? main).focus({ preventScroll: true });
+  const first = main.querySelector('[data-first]');
+  heading?.setAttribute('tabindex', '-1');
+  if (first || hasMoved) (first ?? heading ?? main).focus({ preventScroll: true }); // the first page begins at its top
+  hasMoved = true;
   window.scrollTo(0, history.state?.scroll ?? 0);
   announce(document.title);
 }
 
 async function modelOf(found) {
   if (!found) throw new Refused(404, { title: 'There is no such page', detail: `Nothing is at ${location.pathname}.` });
-  return import(`./pages/${found.module}.js`);
+  try {
+    return await import(`./pages/${found.module}.js`);
+  } catch (error) {
+    console.warn(error); // a file that did not come is not asked for again before the whole page is
+    throw Object.assign(new Refused(500, { title: 'This page did not come', detail: 'Its file could not be loaded from Postern.' }), { isStuck: true });
+  }
 }
 
 async function show({ keep = false } = {}) {
@@ -180,7 +187,7 @@ async function begin() {
   try {
     await loadSession();
   } catch (error) {
-    fill(main, h('div.narrow', problem(error, { retry: begin })));
+    fill(main, h('div.narrow', problem(error, { retry: begin, level: 1 })));
     main.removeAttribute('aria-busy');
     if (error.kind === 'offline' || error.kind === 'restarting') setTimeout(begin, 3000);
     return;

@@ -94,14 +94,13 @@ export default async function (page) {
   const field = (name, label, more2 = {}) => h('div', h('label', { for: `f-${name}` }, label), h('input', { id: `f-${name}`, type: 'search', value: value(name), autocomplete: 'off', spellcheck: 'false', oninput: (e) => typed(name, e.target.value.trim()), ...more2 }));
   const pick = (name, label, choices) => h('div', h('label', { for: `f-${name}` }, label), h('select', { id: `f-${name}`, onchange: safely((e) => set(name, e.target.value)) }, choices.map(([v, t]) => h('option', { value: v, selected: v === value(name) }, t))));
 
-  async function findOne(event) {
-    event.preventDefault();
-    const id = document.getElementById('f-q').value.trim().toLowerCase();
-    if (/^[0-9a-f]{16}$/.test(id)) page.go(`/messages/${id}`);
-  }
+  const findOne = (event) => {
+    const id = event.target.value.trim().toLowerCase();
+    if (event.key === 'Enter' && /^[0-9a-f]{16}$/.test(id)) page.go(`/messages/${id}`);
+  };
 
-  const form = h('form.filter', { role: 'search', 'aria-label': 'Messages', onsubmit: findOne },
-    field('q', 'Search, or an id and Enter'), pick('state', 'State', states), pick('mailbox', 'Mailbox', [['', 'any'], ...boxes.map((b) => [b.address, b.address])]), pick('hours', 'Accepted in', spans),
+  const form = h('div.filter', { role: 'search', 'aria-label': 'Messages' },
+    field('q', 'Search, or an id and Enter', { onkeydown: findOne }), pick('state', 'State', states), pick('mailbox', 'Mailbox', [['', 'any'], ...boxes.map((b) => [b.address, b.address])]), pick('hours', 'Accepted in', spans),
     h('details', { open: ['sender', 'recipient', 'subject', 'until'].some((name) => value(name)) }, h('summary', 'More to search by'), h('div.filter', field('sender', 'Sender'), field('recipient', 'Recipient'), field('subject', 'Subject'), field('until', 'Accepted before', { type: 'datetime-local' }))));
 
   const all = can('operate') && h('details', h('summary', 'Do something with all that fit'), h('p.help', 'Not only with those shown: with every message that the search above finds.'),

@@ -11,14 +11,14 @@ const tabs = [
   ['configuration', 'Configuration'], ['audit', 'Audit', 'change'], ['apply', 'Apply and export', 'change'],
 ];
 
-const shown = (value) => (value === true ? 'yes' : value === false ? 'no' : value === '' || value === null ? '' : String(value));
+const shown = (value, type) => (type === 'size' && value ? ['G', 'M', 'K', ''].map((unit, i) => [value / 1024 ** (3 - i), unit]).find(([n]) => Number.isInteger(n)).join('') : value === true ? 'yes' : value === false ? 'no' : value === '' || value === null ? '' : String(value));
 
 async function configuration(page) {
   const c = await get('/config', { signal: page.signal });
   const groups = Map.groupBy ? Map.groupBy(c.settings, (s) => (s.name.includes('.') ? s.name.split('.')[0] : 'general')) : new Map([['all', c.settings]]);
   const columns = [
     { name: 'Setting', main: true, cell: (s) => [h('span.mono', s.name), h('span.sub', s.text)] },
-    { name: 'Value', wide: true, cell: (s) => h('span.mono', shown(s.value) || '–') },
+    { name: 'Value', wide: true, cell: (s) => h('span.mono', shown(s.value, s.type) || '–') },
     { name: 'Range', cell: (s) => h('span.small.muted', s.range || s.type) },
     { name: 'Changed by', cell: (s) => h('span.small', s.is_reloadable ? 'reload' : 'restart') },
   ];
@@ -30,7 +30,7 @@ async function configuration(page) {
   return [
     section('The file', { actions: reload, note: 'The machine’s settings stand in a file and are changed there. A bad file changes nothing.' }, facts([['File', h('span.mono', c.file || 'none: the built-in values')]])),
     section('Listeners', table({ caption: 'Listeners', rows: c.listeners, key: (l) => l.protocol + l.address, columns: [{ name: 'Address', main: true, cell: (l) => h('span.mono', l.address) }, { name: 'Protocol', cell: (l) => l.protocol }, { name: 'Protection', cell: (l) => (l.tls === 'none' ? state('off', 'none') : l.tls) }, { name: 'Mode', cell: (l) => l.mode }] }).node),
-    ...[...groups].map(([name, rows]) => section(name.charAt(0).toUpperCase() + name.slice(1).replaceAll('-', ' '), table({ caption: `Settings: ${name}`, columns, rows, key: (s) => s.name }).node)),
+    ...[...groups].map(([name, rows]) => section(name.charAt(0).toUpperCase() + name.slice(1).replaceAll('-', ' '), h('div.config', table({ caption: `Settings: ${name}`, columns, rows, key: (s) => s.name }).node))),
   ];
 }
 

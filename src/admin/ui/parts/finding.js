@@ -18,7 +18,7 @@ const sure = { likely: 'This is the likely cause.', possible: 'This is one possi
 export const whoText = (who) => people[String(who).replaceAll('_', '-')] ?? who;
 
 /* Commands stand in the middle of a step's sentence: they are shown as such, and can be copied. */
-const command = /((?:Set|Get|New|Add|Remove|Connect|Install|Enable|Update)-[A-Z]\w+(?: -\w+(?: (?!-)[^\s(),;]+)?)*|postern(?: (?:-{1,2})?[a-z][\w-]*| [A-Z]{2,}| [\w.+-]+@[\w.-]+| <[^>]+>)+)/;
+const command = /((?:Set|Get|New|Add|Remove|Connect|Install|Enable|Update)-[A-Z]\w+(?: [A-Z]\w+)?(?: -\w+(?: (?!-)[^\s(),;]+)?)*|postern(?: (?:[\w.+-]+@[\w.-]+|<[^>]+>|-{0,2}[a-z][\w-]*(?![\w.@])|[A-Z]{2,}))+)/;
 
 const step = (text) => h('li', text.split(command).map((part, i) => (i % 2 ? copyInline(part, 'command') : part)));
 
@@ -54,7 +54,7 @@ const hints = {
   stale: 'Load the page again to see their change, then make yours. Nothing was overwritten.',
 };
 
-export function problem(error, { retry, level = 2 } = {}) {
+export function problem(error, { retry, level = 3 } = {}) {
   const isOurs = !error.kind;
   const title = isOurs ? 'This page met a fault of its own' : error.kind === 'refused' && error.title && error.title !== 'Refused' ? error.title : titles[error.kind];
   const found = error.findings ?? [];

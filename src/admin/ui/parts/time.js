@@ -19,7 +19,7 @@ export function ago(iso, now = Date.now()) {
 }
 
 export const exactText = (iso) => full.format(new Date(iso));
-export const day = (date) => dayOnly.format(new Date(`${date}T12:00:00`));
+export const day = (date) => dayOnly.format(new Date(`${date.slice(0, 10)}T12:00:00`));
 export const daysUntil = (date) => Math.ceil((new Date(date.length > 10 ? date : `${date}T23:59:59Z`) - Date.now()) / 86400000);
 
 const fresh = new Set();
