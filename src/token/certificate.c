@@ -1,6 +1,7 @@
 #include "token/certificate.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -46,13 +47,16 @@ static struct certificate *describe(EVP_PKEY *key, X509 *x509, struct fault *why
     char *data = NULL;
     bool ok = both && public && PEM_write_bio_PrivateKey(both, key, NULL, NULL, 0, NULL, NULL) &&
               PEM_write_bio_X509(both, x509) && PEM_write_bio_X509(public, x509) &&
-              set_thumbprint(x509, EVP_sha256(), c->sha256, sizeof c->sha256);
+              set_thumbprint(x509, EVP_sha256(), c->sha256, sizeof c->sha256) &&
+              set_thumbprint(x509, EVP_sha1(), c->sha1, sizeof c->sha1);
     if (ok) {
         long size = BIO_get_mem_data(both, &data);
         c->pem = secret_new(data, (size_t)size);
         size = BIO_get_mem_data(public, &data);
         c->public_pem = mem_strndup(data, (size_t)size);
         set_expiry(c, x509);
+        for (char *at = c->sha1; *at; at++)
+            *at = (char)toupper((unsigned char)*at);
     } else {
         fault_openssl(why, "can't write the key and its certificate");
     }

@@ -18,6 +18,7 @@ struct certificate {
     struct secret *pem; /* private key, then certificate: what the vault keeps */
     char *public_pem;
     char sha256[65];  /* of the DER form, lower-case hexadecimal */
+    char sha1[41];    /* the same in upper case, as Entra shows it beside what was uploaded */
     char expires[32]; /* RFC 3339 */
 };
 

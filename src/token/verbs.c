@@ -145,8 +145,8 @@ static void registration_certificate(const struct asked *a)
                                 : certificate_make(subject[0] ? subject : ours, CERTIFICATE_BITS, now_ms, &why);
     free(ours);
     if (c && vault_put(a->v->parts.vault, VAULT_REGISTRATION_CERTIFICATE, name, secret_bytes(c->pem), &why)) {
-        json_t *json = json_pack("{s:s, s:s, s:s}", "certificate_pem", c->public_pem, "certificate_sha256", c->sha256,
-                                 "certificate_expires", c->expires);
+        json_t *json = json_pack("{s:s, s:s, s:s, s:s}", "certificate_pem", c->public_pem, "certificate_sha256",
+                                 c->sha256, "certificate_sha1", c->sha1, "certificate_expires", c->expires);
         answer(a->v, a->tag, 200, json, BYTES_NONE);
         tokens_secret_changed(a->v->parts.tokens, name);
     } else {

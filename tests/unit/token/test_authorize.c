@@ -562,6 +562,8 @@ static void test_certificates_by_verb(void **unused)
     assert_true(vault_get(w.vault, VAULT_REGISTRATION_CERTIFICATE, "certified", &kept, NULL));
     ask(2, "registration.certificate", (const char *)secret_bytes(kept).data, "{\"name\":\"other\"}");
     assert_string_equal(text(2, "certificate_sha256"), text(1, "certificate_sha256"));
+    assert_int_equal(strlen(text(1, "certificate_sha1")), 40);
+    assert_string_equal(text(2, "certificate_sha1"), text(1, "certificate_sha1"));
     secret_free(kept);
     ask(2, "registration.certificate", "rubbish", "{\"name\":\"other\"}");
     assert_int_equal(heard[2].status, 422);
