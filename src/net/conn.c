@@ -119,7 +119,7 @@ static void let_go(struct conn *c)
     c->filter = NULL;
     if (c->holds_secret && c->out.data)
         secret_wipe(c->out.data, c->out.size);
-    buf_release(&c->in);
+    conn_drop_input(&c->in);
     buf_release(&c->out);
     c->out_at = 0;
     upgrade_free(c->upgrade);

@@ -86,6 +86,33 @@ void conn_push(struct conn *c)
 
 /* -- In -- */
 
+/* What waits to be used may be a password, so no copy of it stays anywhere. */
+void conn_drop_input(struct buf *b)
+{
+    if (b->data)
+        secret_wipe(b->data, b->size);
+    buf_release(b);
+}
+
+static void use_input(struct buf *b, size_t used)
+{
+    buf_consume(b, used);
+    secret_wipe(b->data + b->size, used);
+}
+
+/* Not realloc(), which would leave an unwiped copy behind. */
+static void keep_input(struct buf *b, struct bytes fresh)
+{
+    struct buf larger = { .limit = b->limit };
+    if (b->data && b->capacity - b->size < fresh.size) {
+        buf_reserve(&larger, b->size + fresh.size);
+        buf_add_bytes(&larger, buf_bytes(b));
+        conn_drop_input(b);
+        *b = larger;
+    }
+    buf_add_bytes(b, fresh);
+}
+
 /* Offers what waits. The buffer is out of the connection's hands meanwhile, as the owner may free the connection. */
 static void offer(struct conn *c)
 {
@@ -97,24 +124,24 @@ static void offer(struct conn *c)
     size_t used = c->events.data(c->ctx, buf_bytes(&lent));
     assert(used <= lent.size);
     if (!is_alive(c) || used == lent.size) {
-        buf_fini(&lent);
+        conn_drop_input(&lent);
         return;
     }
-    buf_consume(&lent, used);
+    use_input(&lent, used);
     c->in = lent;
 }
 
 static void take(struct conn *c, struct bytes fresh)
 {
     if (c->in.size > 0) {
-        buf_add_bytes(&c->in, fresh); /* no more was read than there is room for */
+        keep_input(&c->in, fresh); /* no more was read than there is room for */
         offer(c);
         return;
     }
     size_t used = c->events.data(c->ctx, fresh);
     assert(used <= fresh.size);
     if (is_alive(c) && used < fresh.size)
-        buf_add_bytes(&c->in, bytes_slice(fresh, used, fresh.size));
+        keep_input(&c->in, bytes_slice(fresh, used, fresh.size));
 }
 
 static enum filter_result read_scratch(struct conn *c, size_t most, size_t *got, struct fault *why)

@@ -1,6 +1,7 @@
 """Mail in through the gateway, Dovecot behind it: what a program reads and writes is to the octet what it would be directly."""
 import base64
 import hashlib
+import os
 import re
 import time
 import types
@@ -11,6 +12,7 @@ import bodies
 import harness
 import mail_in
 import peers
+from harness import until
 from mail_in import EVERYWHERE, KINDS, MAILBOX, Room
 
 QUIET = "quiet@contoso.example"  # a mailbox of its own for what changes things
@@ -269,6 +271,25 @@ def test_smtp_through_names_only_what_is_kept(house, room):
         client.ehlo()
         assert not client.has_extn("starttls") and not client.has_extn("auth")
         assert client.has_extn("size") and client.has_extn("8bitmime")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into other processes")
+def test_no_password_stays_in_the_memory_of_an_edge(house, room):
+    """Neither a refused one, nor one that stands behind it in the same packet, comes in pieces, or opened the session."""
+    first, second, third, fourth = (f"{n}-wrong-password" for n in ("first", "second", "third", "fourth"))
+    with room.wire("imap") as one, room.wire("pop3") as two, room.imap_wire() as three:
+        one.line(), two.line()
+        one.send(f"a1 LOGIN somebody {first}\r\na2 LOGIN somebody {second}\r\na3 LOGIN somebody {third}")
+        two.say("USER somebody")
+        for octet in f"PASS {fourth}\r\n":
+            two.send(octet)
+        assert one.line().startswith(b"a1 NO") and one.line().startswith(b"a2 NO") and two.line().startswith(b"-ERR")
+        three.imap("n1 NOOP")
+    secrets = {s.encode() for s in (first, second, third, fourth, room.password)}
+    edges = mail_in.processes(room.gateway)
+    seen = until(lambda: not (found := mail_in.remembers(edges, secrets | {b"gateway.test"})) & secrets and found,
+                 "the passwords being gone")
+    assert seen == {b"gateway.test"}, "this test sees what is there"
 
 
 # -- Writing
