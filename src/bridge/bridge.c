@@ -88,13 +88,19 @@ void bridge_drop_entry(struct bridge *b)
     loop_defer(b->all->loop, &b->turn);
 }
 
+static void give_place_back(struct bridge *b)
+{
+    if (b->has_place)
+        bridges_leave(b->all, b->app, b->mailbox, bridge_protocol(b));
+    b->has_place = false;
+}
+
 void bridge_forget(struct bridge *b)
 {
     if (b->far)
         conn_free(b->far);
     b->far = NULL;
-    if (b->app)
-        bridges_leave(b->all, b->app, b->mailbox, bridge_protocol(b));
+    give_place_back(b);
     free(b->app);
     free(b->mailbox);
     free(b->far_name);
@@ -158,6 +164,7 @@ void bridge_leave(struct bridge *b, const char *why)
     if (b->entry)
         loop_timer_stop(&b->entry->rest);
     ask_forget(&b->ask);
+    give_place_back(b); /* a client that does not hang up keeps nobody else out */
     if (b->far)
         conn_finish(b->far, FAR_LINGER_MS);
     conn_finish(b->near, LINGER_MS);

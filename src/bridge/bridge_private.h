@@ -100,6 +100,7 @@ struct bridge {
     struct entry *entry; /* NULL: open */
     struct watch *watch; /* NULL: not open yet */
     char *app, *mailbox; /* NULL: nobody is let in */
+    bool has_place;      /* counted among the sessions of both */
     char *far_name;      /* "imap.example.org[192.0.2.1]:993" */
     uint64_t serial;     /* of the token */
     uint64_t up, down;   /* octets to the provider, and to the client */

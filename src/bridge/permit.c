@@ -60,6 +60,7 @@ void permit(struct bridge *b, const char *app, const char *mailbox)
         refuse(b, app, mailbox, FRONT_LIMIT, &why);
         return;
     }
+    b->has_place = true;
     b->app = mem_strdup(a->name);
     b->mailbox = mem_strdup(m->address);
     reach_begin(b, d, m);

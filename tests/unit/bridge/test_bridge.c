@@ -260,6 +260,29 @@ static void sessions_are_counted(void **state)
     world_close(&w);
 }
 
+/* Though the client does not hang up. */
+static void a_goodbye_gives_the_place_back(void **state)
+{
+    EACH_PROTOCOL(i)
+    {
+        world_open(&w, protocols[i]);
+        int fds[3];
+        for (int j = 0; j < 2; j++) {
+            fds[j] = world_client(&w);
+            world_sign_in(&w, fds[j]);
+        }
+        conn_finish(w.far[0].conn, 1000);
+        world_expect_end(&w, fds[0]);
+        fds[2] = world_client(&w);
+        world_sign_in(&w, fds[2]);
+        assert_int_equal(w.ended, 0);
+        for (int j = 0; j < 3; j++)
+            close(fds[j]);
+        see_it_end(3);
+        world_close(&w);
+    }
+}
+
 /* -- Tokens -- */
 
 static void a_refused_token_is_renewed_once(void **state)
@@ -773,6 +796,7 @@ int main(void)
         cmocka_unit_test(without_a_vault_everybody_is_told_to_wait),
         cmocka_unit_test(what_an_app_may_not_do_is_said),
         cmocka_unit_test(sessions_are_counted),
+        cmocka_unit_test(a_goodbye_gives_the_place_back),
         cmocka_unit_test(a_refused_token_is_renewed_once),
         cmocka_unit_test(a_refusal_with_a_goodbye_costs_no_second_try),
         cmocka_unit_test(a_sign_in_that_needs_a_person_is_explained),
