@@ -85,8 +85,9 @@ const struct session_row table_pop3[] = {
         .kind = FAULT_RETRY,
         .pause_s = 60,
         .cause = "The server has passing trouble, or can't reach the mailbox.",
-        .fix = FIX("Nothing to do; if it stays, see that there is a mailbox: Get-Mailbox {mailbox} | fl "
-                   "PrimarySmtpAddress"),
+        .fix = FIX("Nothing to do at first",
+                   "If it stays, see that POP is on and that there is a mailbox: Get-CASMailbox {mailbox} | fl "
+                   "PrimarySmtpAddress, PopEnabled (of whoever signs in)"),
         .who = FINDING_NOBODY,
         .certainty = FINDING_LIKELY } },
     { { { NULL, "Authentication failure", 0 }, { NULL, "Authentication failed", IN_AUTH }, { "AUTH", NULL, 0 } },
@@ -133,7 +134,7 @@ const struct session_row table_pop3[] = {
         .who = FINDING_NOBODY,
         .certainty = FINDING_LIKELY } },
     { { { NULL, "Connection is closed", 0 }, { NULL, "for inactivity", 0 }, { NULL, "Autologout", 0 } },
-      { .id = "pop3.closed",
+      { .id = "pop3.closed-idle",
         .kind = FAULT_RETRY,
         .cause = "The server closed the session, because it was quiet for too long or there are too many.",
         .fix = FIX("Nothing to do; Postern connects again"),

@@ -254,7 +254,7 @@ static const struct session_case pop3_cases[] = {
     { "auth", "", "Basic authentication is disabled", "pop3.auth.basic-disabled", HOLD },
     { "auth", "", "Server Unavailable. 21", "pop3.unavailable", RETRY },
     { "stat", "", "Command is not valid in this state.", "pop3.state", RETRY },
-    { "idle", "", "Connection is closed. 20", "pop3.closed", RETRY },
+    { "idle", "", "Connection is closed. 20", "pop3.closed-idle", RETRY },
     { "auth", "AUTH", "Authentication failed.", "pop3.auth.refused", HOLD },
     { "auth", "SYS/TEMP", "Temporary authentication failure.", "pop3.unavailable", RETRY },
     { "auth", "SYS/PERM", "Ask somebody.", "pop3.contact-admin", HOLD },
