@@ -7,8 +7,8 @@
 import { h, svg, fill, uid } from '../dom.js';
 import { number } from './time.js';
 
-const unseenTable = (label, head, rows) => h('table.unseen', h('caption', label), h('thead', h('tr', head.map((t) => h('th', { scope: 'col' }, t)))),
-  h('tbody', rows.map((r) => h('tr', r.map((t, i) => (i ? h('td', t) : h('th', { scope: 'row' }, t)))))));
+const unseenTable = (label, head, rows) => h('div.unseen', h('table', h('caption', label), h('thead', h('tr', head.map((t) => h('th', { scope: 'col' }, t)))),
+  h('tbody', rows.map((r) => h('tr', r.map((t, i) => (i ? h('td', t) : h('th', { scope: 'row' }, t))))))));
 
 export function bars({ label, points, series, height = 72 }) {
   const width = 24 * 14, step = width / points.length, most = Math.max(1, ...points.map((p) => p.values.reduce((a, b) => a + b, 0)));
