@@ -18,6 +18,7 @@ static const struct command commands[] = {
     { "send", "compose a message and hand it in", send_actions, NULL },
     { "sendmail", "as sendmail(8), also under that name", NULL, cmd_sendmail },
     { "log", "what happened", log_actions, NULL },
+    { "setup", "a link that makes an administrator of the console", setup_actions, NULL },
     { "reload", "read the configuration file again", reload_actions, NULL },
     { "vault", "the key that seals every secret", vault_actions, NULL },
     { NULL },

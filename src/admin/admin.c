@@ -13,8 +13,10 @@ struct admin *admin_new(struct loop *l, int listen_fd, int console_fd, const str
     a->directory = directory_new();
     list_init(&a->requests);
     list_init(&a->asks);
+    sign_in_start(a);
     if (admin_http_start(a, (const int[]){ [DOOR_API] = listen_fd, [DOOR_CONSOLE] = console_fd }, why))
         return a;
+    sign_in_stop(a);
     directory_free(a->directory);
     free(a);
     return NULL;
@@ -25,6 +27,7 @@ void admin_free(struct admin *a)
     if (!a)
         return;
     admin_http_stop(a);
+    sign_in_stop(a);
     directory_free(a->directory);
     free(a);
 }
@@ -39,6 +42,8 @@ void admin_set_peer(struct admin *a, enum admin_peer peer, struct channel *c)
     a->peers[peer] = c;
     if (!c)
         asks_peer_gone(a, peer);
+    else if (peer == ADMIN_PEER_VAULT)
+        setup_vault_up(a);
 }
 
 void admin_heard_object(struct admin *a, const struct directory_object *m)

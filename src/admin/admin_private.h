@@ -6,6 +6,7 @@
 #include <microhttpd.h>
 
 #include "admin/admin.h"
+#include "admin/sessions.h"
 #include "base/arena.h"
 #include "base/list.h"
 #include "object/directory.h"
@@ -16,6 +17,9 @@
 #define ADMIN_LONG_ASK_MS (20 * 60000)
 #define ADMIN_PARAMS 3
 #define REQUEST_HEADERS 8
+#define STRANGER_BODY_LIMIT (16u << 10)
+#define SESSIONS_SWEEP_MS 30000
+#define SETUP_HASH_SIZE 32
 #define ADMIN_ASKS 6
 
 struct request;
@@ -97,6 +101,11 @@ struct request {
     struct MHD_Connection *connection;
     struct arena *arena;
     const char *method, *path;
+    const char *host;                  /* address it came from, as principal.host */
+    bool is_secure;                    /* by TLS, here or at a proxy that we believe */
+    const struct session *session;     /* NULL: not by a cookie, or it has ended since */
+    request_fn *known;                 /* what runs when the vault has said who asks */
+    bool is_key_checked;               /* by a key, else by an app's password */
     const struct principal *principal; /* never NULL in a handler; in the arena */
     const struct admin_route *route;   /* NULL until admitted */
     const char *params[ADMIN_PARAMS];
@@ -117,6 +126,10 @@ struct request {
     struct loop_io *watch; /* while it sleeps: the server would not notice that the client went away */
     struct stream stream;
     struct log_follow *follow;
+    struct bytes taken; /* secret on its way, between two rounds of asking; wiped with the request */
+    bool is_operator_there;
+    unsigned refused_status;
+    json_t *refusal; /* while something is taken back */
 };
 
 /* A way in: the Unix socket, where whoever can open it has every right; or the console's address, where they show who they are. */
@@ -125,6 +138,7 @@ struct door {
     struct admin *admin;
     enum door_kind kind;
     struct MHD_Daemon *daemon; /* NULL: not open */
+    bool has_tls;
     struct loop_io *io;
 };
 
@@ -140,6 +154,16 @@ struct admin {
     uint64_t next_tag;
     struct list requests, asks;
     struct directory *directory;
+    struct sessions *sessions;
+    struct loop_timer sweep;
+    char bound[128]; /* the console's real address; "" : as configured */
+    struct {
+        uint8_t hash[SETUP_HASH_SIZE]; /* of the token in the last link */
+        int64_t ends_ms;               /* 0: none is in force */
+        uint64_t tag;                  /* of our own question to the vault */
+        struct request *user;          /* who is using it just now; NULL */
+        bool is_told;                  /* printed by this process */
+    } setup;
 };
 
 /* http.c */
@@ -205,10 +229,44 @@ void request_admit(struct request *r);
 /* The names of a set of rights; given. */
 json_t *rights_json(uint32_t rights);
 
+/* guard.c */
+/* Is it meant for us, and does it come from nobody else's page? Sets r->host and r->is_secure; or responds. */
+bool guard_lets_in(struct request *r);
+/* A change by a browser's session shows that it comes from our own page; or responds. */
+bool guard_knows_page(struct request *r);
+
 /* principal.c */
 /* Sets r->principal and runs `known`, at once or when the vault has answered; or responds. */
 void principal_find(struct request *r, request_fn *known);
 bool principal_may_touch(const struct principal *p, const char *mailbox);
+const char *session_cookie_name(const struct request *r);
+struct session_limits session_limits_of(const struct admin *a);
+/* The vault's verdict on a password: true when it was good; else responds 401 with that finding, 429 with Retry-After, or 503. */
+bool respond_unless_checked(struct request *r, struct ask *k, const char *id, const char *what);
+
+/* people.c: what the objects say, as of now, of those who signed in. False: no such one, or it is switched off, or has ended. Kind,
+ * name, rights and mailboxes of `out` are set, all in the request's arena. */
+bool people_operator(struct request *r, const char *name, struct principal *out);
+bool people_key(struct request *r, const char *name, struct principal *out);
+bool people_offer_entra(const struct admin *a); /* is there a sign-in with it? */
+
+/* signin.c */
+void sign_in_start(struct admin *a);
+void sign_in_stop(struct admin *a);
+/* Whoever this is has shown to be the operator of that name: opens a session, sets the cookie and responds with session_json(); false:
+ * there is no such operator now, and 401 was responded. */
+bool session_begin(struct request *r, const char *name, unsigned status);
+json_t *session_json(struct request *r, const struct principal *p,
+                     const struct session *s); /* given; `s` may be NULL */
+/* The body's texts "name" and "password" (wiped there; the caller wipes what it got); or responds. */
+bool take_name_and_password(struct request *r, const char **name, struct bytes *password);
+request_fn session_get, session_post, session_delete;
+
+/* setup.c */
+void setup_vault_up(struct admin *a);                            /* prints a link if nobody has a password */
+bool setup_heard(struct admin *a, const struct admin_answer *m); /* true: it was the answer to our own question */
+bool setup_any_has_password(const json_t *list);                 /* answer to operator.list */
+request_fn setup_link_post, setup_post;
 
 /* route.c */
 const struct admin_route *route_find(const char *method, const char *path, struct arena *arena, const char **params,
@@ -237,6 +295,7 @@ json_t *letter_json(const struct letter *l); /* given */
 /* credentials.c */
 /* The body's member `name` as bytes, or nothing; it leaves the JSON wiped, so that no later dump can show it. */
 struct bytes take_secret(struct request *r, json_t *body, const char *name);
+void wipe_taken(struct bytes secret);
 request_fn registration_secret, registration_certificate, mailbox_password, mailbox_grant, app_password, daemon_rekey;
 /* authorize.c */
 request_fn mailbox_authorize, authorizations_finish, authorizations_wait;

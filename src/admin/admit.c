@@ -69,14 +69,27 @@ static bool asks_for_page(const struct request *r)
     return (text_equal(r->method, "GET") || text_equal(r->method, "HEAD")) && page_is_path(r->path);
 }
 
+/* Shows a password or a link instead of a session. */
+static bool is_sign_in(const struct admin_route *route)
+{
+    return route->run == session_post || route->run == setup_post;
+}
+
+static void admit(struct request *r, const struct admin_route *route)
+{
+    r->route = route;
+    if (r->principal->kind == PRINCIPAL_NOBODY)
+        r->body.limit = STRANGER_BODY_LIMIT;
+}
+
 static void judge(struct request *r)
 {
     bool is_path_known = false;
     const struct admin_route *route = route_find(r->method, r->path, r->arena, r->params, &is_path_known);
     if (!route && asks_for_page(r))
         route = &page_route;
-    if (route && may(r, route))
-        r->route = route;
+    if (route && may(r, route) && (is_sign_in(route) || guard_knows_page(r)))
+        admit(r, route);
     else if (route)
         return;
     else if (r->principal->kind == PRINCIPAL_NOBODY && strncmp(r->path, API, strlen(API)) == 0)
@@ -91,5 +104,6 @@ static void judge(struct request *r)
 
 void request_admit(struct request *r)
 {
-    principal_find(r, judge);
+    if (guard_lets_in(r))
+        principal_find(r, judge);
 }

@@ -177,6 +177,8 @@ void asks_peer_gone(struct admin *a, enum admin_peer peer)
 void admin_heard_answer(struct admin *a, const struct admin_answer *m)
 {
     struct ask *k = ask_by_tag(a, m->tag);
+    if (!k && setup_heard(a, m))
+        return;
     if (k) {
         answered(k, m->status, m->json[0] ? json_loads(m->json, 0, NULL) : NULL, m->secret, m->fd);
         return;

@@ -16,11 +16,16 @@ struct bytes take_secret(struct request *r, json_t *body, const char *name)
     return (struct bytes){ (const uint8_t *)copy, size };
 }
 
+void wipe_taken(struct bytes secret)
+{
+    if (secret.size)
+        secret_wipe((void *)(uintptr_t)secret.data, secret.size);
+}
+
 static void ask_with_secret(struct request *r, const char *verb, const char *key, struct bytes secret)
 {
     request_ask_secret(r, ADMIN_PEER_VAULT, verb, json_pack("{s:s}", key, r->params[0]), secret);
-    if (secret.size)
-        secret_wipe((void *)(uintptr_t)secret.data, secret.size);
+    wipe_taken(secret);
 }
 
 static void put_secret(struct request *r, const char *verb, const char *key, const char *member)

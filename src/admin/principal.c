@@ -1,24 +1,26 @@
-/* Who asks. On the Unix socket the kernel says it. */
+/* Who asks. On the Unix socket the kernel says it; elsewhere a session's cookie, a key, or an app's name and password do. The vault
+ * says whether a key or password is right; what its owner may do stands in the objects, as of now. */
 #include <pwd.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "admin/admin_private.h"
+#include "base/log.h"
+#include "base/secret.h"
 #include "base/text.h"
 
-static int socket_of(struct request *r)
-{
-    return MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-}
+#define SECRET_MOST 4096
 
-static const char *user_name(struct request *r)
+static void local_user(struct request *r, struct principal *out)
 {
     struct ucred peer;
     socklen_t size = sizeof peer;
-    if (getsockopt(socket_of(r), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
-        return "local";
+    int fd = MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    *out = (struct principal){ .kind = PRINCIPAL_LOCAL, .name = "local", .rights = RIGHTS_ALL };
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+        return;
     const struct passwd *user = getpwuid(peer.uid);
-    return user ? arena_strdup(r->arena, user->pw_name) : arena_printf(r->arena, "uid %u", (unsigned)peer.uid);
+    out->name = user ? arena_strdup(r->arena, user->pw_name) : arena_printf(r->arena, "uid %u", (unsigned)peer.uid);
 }
 
 bool principal_may_touch(const struct principal *p, const char *mailbox)
@@ -29,13 +31,162 @@ bool principal_may_touch(const struct principal *p, const char *mailbox)
     return p->mailboxes_count == 0;
 }
 
+const char *session_cookie_name(const struct request *r)
+{
+    return r->is_secure ? "__Host-postern" : "postern";
+}
+
+struct session_limits session_limits_of(const struct admin *a)
+{
+    return (struct session_limits){ (int64_t)a->conf->console.session_idle_s * 1000,
+                                    (int64_t)a->conf->console.session_s * 1000 };
+}
+
+/* An operator that was removed or switched off meanwhile is signed out by that. */
+static void by_cookie(struct request *r, struct principal *p)
+{
+    const char *id = MHD_lookup_connection_value(r->connection, MHD_COOKIE_KIND, session_cookie_name(r));
+    const struct session_limits limits = session_limits_of(r->admin);
+    const struct session *s = id ? sessions_find(r->admin->sessions, id, &limits, loop_now_ms(r->admin->loop)) : NULL;
+    if (s && people_operator(r, s->name, p))
+        r->session = s;
+    else if (s)
+        sessions_end(r->admin->sessions, s);
+}
+
+/* ---- by the vault ---- */
+
+static const char *text_in(const struct ask *k, const char *name)
+{
+    const char *text = json_string_value(json_object_get(k->json, name));
+    return text ? text : "";
+}
+
+static bool by_app(struct request *r, const struct ask *k, struct principal *out)
+{
+    const struct app *app = directory_app(r->admin->directory, text_in(k, "app"));
+    if (!app)
+        return false;
+    *out = (struct principal){ .kind = PRINCIPAL_APP,
+                               .name = arena_strdup(r->arena, app->name),
+                               .rights = RIGHT_SEND | RIGHT_INBOX };
+    out->mailboxes = arena_array(r->arena, app->mailboxes_count, sizeof *out->mailboxes);
+    out->mailboxes_count = app->mailboxes_count;
+    for (size_t i = 0; i < app->mailboxes_count; i++)
+        out->mailboxes[i] = arena_strdup(r->arena, app->mailboxes[i]);
+    return true;
+}
+
+bool respond_unless_checked(struct request *r, struct ask *k, const char *id, const char *what)
+{
+    json_int_t wait = json_integer_value(json_object_get(k->json, "retry_after"));
+    char seconds[24];
+    if (k->status == 200)
+        return true;
+    if (k->status == 429) {
+        snprintf(seconds, sizeof seconds, "%lld", (long long)(wait > 0 ? wait : 60));
+        request_add_header(r, "Retry-After", seconds);
+        respond_finding(r, 429, "console.throttled", "too many wrong tries; the next is looked at in %s s", seconds);
+    } else if (k->status == 401 || k->status == 403) {
+        respond_finding(r, 401, id, "%s", what);
+    } else {
+        respond_problem(r, 503, "Not available now", "the vault can't say now who this is; try again in a few seconds");
+    }
+    return false;
+}
+
+static void refuse(struct request *r, bool is_key)
+{
+    request_add_header(r, "WWW-Authenticate", "Bearer realm=\"postern\"");
+    if (is_key)
+        respond_finding(r, 401, "console.key", "the key is not one that is in force");
+    else
+        respond_finding(r, 401, "app.password", "the name or the password is wrong");
+}
+
+static void vault_answered(struct request *r)
+{
+    struct ask *k = &r->asks[0];
+    bool is_key = r->is_key_checked;
+    struct principal p = { .kind = PRINCIPAL_NOBODY };
+    if (k->status == 401 || k->status == 403) {
+        refuse(r, is_key);
+    } else if (respond_unless_checked(r, k, "", "")) {
+        if (is_key ? people_key(r, text_in(k, "name"), &p) : by_app(r, k, &p)) {
+            p.host = r->principal->host;
+            *(struct principal *)(uintptr_t)r->principal = p;
+        } else {
+            refuse(r, is_key);
+        }
+    }
+    if (r->response) {
+        log_warn("api.refused", LOG_TEXT("host", r->host), LOG_TEXT("how", is_key ? "key" : "app"),
+                 LOG_UNSIGNED("status", r->status));
+        return;
+    }
+    request_fn *known = r->known;
+    asks_forget(r);
+    known(r);
+}
+
+static void ask_vault(struct request *r, const char *verb, json_t *in, struct bytes secret)
+{
+    request_ask_secret(r, ADMIN_PEER_VAULT, verb, in, secret);
+    request_then(r, vault_answered);
+}
+
+static void by_key(struct request *r, const char *key)
+{
+    r->is_key_checked = true;
+    ask_vault(r, "key.check", json_pack("{s:s}", "host", r->host), bytes_of(key));
+}
+
+/* RFC 7617: base64 of "user:password". */
+static void by_basic(struct request *r, const char *text)
+{
+    uint8_t both[SECRET_MOST + 1];
+    size_t size = 0;
+    bool is_read = base64_decode(bytes_of(text), both, SECRET_MOST, &size);
+    uint8_t *colon = is_read ? memchr(both, ':', size) : NULL;
+    both[is_read ? size : 0] = '\0';
+    if (colon)
+        *colon = '\0';
+    if (!colon || !text_is_line((const char *)both) || colon - both > 254)
+        refuse(r, false);
+    else
+        ask_vault(r, "app.check", json_pack("{s:s, s:s}", "user", (const char *)both, "host", r->host),
+                  (struct bytes){ colon + 1, size - (size_t)(colon + 1 - both) });
+    secret_wipe(both, sizeof both);
+}
+
+static const char *after_word(const char *text, const char *word)
+{
+    size_t size = strlen(word);
+    if (!bytes_starts_nocase(bytes_of(text), word) || text[size] != ' ')
+        return NULL;
+    return text + size + strspn(text + size, " ");
+}
+
 void principal_find(struct request *r, request_fn *known)
 {
     struct principal *p = arena_alloc(r->arena, sizeof *p);
+    const char *authorization = r->door->kind == DOOR_API ? NULL : request_header(r, "Authorization");
+    *p = (struct principal){ .kind = PRINCIPAL_NOBODY, .name = "" };
     if (r->door->kind == DOOR_API)
-        *p = (struct principal){ PRINCIPAL_LOCAL, user_name(r), RIGHTS_ALL, "local", NULL, 0 };
-    else
-        *p = (struct principal){ PRINCIPAL_NOBODY, "", 0, "", NULL, 0 };
+        local_user(r, p);
+    else if (!authorization)
+        by_cookie(r, p);
+    p->host = r->host;
     r->principal = p;
-    known(r);
+    r->known = known;
+    if (!authorization)
+        known(r);
+    else if (strlen(authorization) > SECRET_MOST)
+        refuse(r, true);
+    else if (after_word(authorization, "Bearer"))
+        by_key(r, after_word(authorization, "Bearer"));
+    else if (after_word(authorization, "Basic"))
+        by_basic(r, after_word(authorization, "Basic"));
+    else
+        refuse(r, true);
 }

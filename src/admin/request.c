@@ -32,10 +32,14 @@ void request_free(struct request *r)
 {
     asks_cancel(r);
     asks_forget(r);
+    wipe_taken(r->taken);
+    if (r->admin->setup.user == r)
+        r->admin->setup.user = NULL;
     log_follow_free(r->follow);
     loop_io_free(r->watch);
     list_remove(&r->node);
     json_decref(r->json);
+    json_decref(r->refusal);
     if (r->body.data)
         secret_wipe(r->body.data, r->body.capacity);
     buf_fini(&r->body);
@@ -57,6 +61,18 @@ const char *request_header(struct request *r, const char *name)
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
+/* A form on another site's page can send a body, but not of this type. */
+static bool is_json(struct request *r)
+{
+    const char *type = request_header(r, "Content-Type");
+    if (r->door->kind == DOOR_API ||
+        (type && bytes_equal_nocase(bytes_trim((struct bytes){ (const uint8_t *)type, strcspn(type, ";") }),
+                                    BYTES_LIT("application/json"))))
+        return true;
+    respond_finding(r, 415, "api.media-type", "the body must be application/json");
+    return false;
+}
+
 json_t *request_json(struct request *r)
 {
     if (r->json)
@@ -65,6 +81,8 @@ json_t *request_json(struct request *r)
     struct bytes body = buf_bytes(&r->body);
     if (body.size == 0)
         return r->json = json_object();
+    if (!is_json(r))
+        return NULL;
     r->json = json_loadb((const char *)body.data, body.size, JSON_REJECT_DUPLICATES, &error);
     if (json_is_object(r->json))
         return r->json;

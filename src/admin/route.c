@@ -63,6 +63,11 @@ static const struct admin_route routes[] = {
     { "GET",  API "/messages/{}",                 messages_get,               RIGHT_READ,      SCOPE_ALL,     false },
     { "GET",  API "/messages/{}/content",         messages_content,           RIGHT_CONTENT,   SCOPE_ALL,     false },
     { "POST", API "/vault/rekey",                 daemon_rekey,               RIGHT_ADMIN,     SCOPE_ALL,     false },
+    { "GET",  API "/session",                     session_get,                RIGHT_NONE,      SCOPE_SELF,    false },
+    { "POST", API "/session",                     session_post,               RIGHT_NONE,      SCOPE_SELF,    false },
+    { "DELETE", API "/session",                   session_delete,             RIGHT_NONE,      SCOPE_SELF,    false },
+    { "POST", API "/setup",                       setup_post,                 RIGHT_NONE,      SCOPE_SELF,    false },
+    { "POST", API "/setup/link",                  setup_link_post,            RIGHT_ADMIN,     SCOPE_ALL,     false },
     /* Whoever has the link has the right. */
     { "GET",  RAW_LINK_PATH "{}",                 raw_link_get,               RIGHT_NONE,      SCOPE_SELF,    false },
     { NULL },

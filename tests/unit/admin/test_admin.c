@@ -27,7 +27,7 @@ struct stage {
     struct conf conf;
     struct admin *admin;
     struct channel *ours, *theirs;
-    bool is_silent, was_cancelled;
+    bool is_silent, was_cancelled, lists_operators;
     unsigned status, link_status;        /* of link.check */
     const char *json, *secret, *content; /* content: comes as a descriptor */
     char heard_verb[64], heard_json[2048], heard_secret[256];
@@ -41,6 +41,11 @@ static void heard_ask(void *ctx, const void *message)
 {
     struct stage *s = ctx;
     const struct admin_ask *m = message;
+    if (strcmp(m->verb, "operator.list") == 0 && !s->lists_operators) {
+        channel_send(s->theirs, ADMIN_ANSWER,
+                     &(struct admin_answer){ .tag = m->tag, .status = 503, .json = "", .fd = -1 });
+        return;
+    }
     snprintf(s->heard_verb, sizeof s->heard_verb, "%s", m->verb);
     snprintf(s->heard_json, sizeof s->heard_json, "%s", m->json);
     snprintf(s->heard_secret, sizeof s->heard_secret, "%.*s", (int)m->secret.size, (const char *)m->secret.data);
@@ -138,6 +143,11 @@ static int stage_up(void **state)
     mkdir(spool, 0700);
     s->conf = (struct conf){ .state = s->dir, .hostname = "host.test" };
     s->conf.limits.message_size = 1 << 20;
+    s->conf.console.address = "127.0.0.1:8025";
+    s->conf.console.public_url = s->conf.console.certificate = s->conf.console.key = "";
+    s->conf.console.session_s = 3600;
+    s->conf.console.session_idle_s = 600;
+    s->conf.console.originals = "administrators";
     s->conf.sendmail.mailbox = "";
     s->conf.log.events = s->out;
     s->status = 200;
@@ -366,6 +376,106 @@ static void a_stranger_gets_pages_and_learns_nothing_else(void **state)
     assert_int_equal(CONSOLE(s, "http://localhost/", "-X", "POST", "-d", "{}"), 404);
 }
 
+static void other_sites_and_other_names_are_turned_away(void **state)
+{
+    struct stage *s = *state;
+    assert_int_equal(CONSOLE(s, "http://evil.example/"), 421);
+    assert_non_null(strstr(s->answer, "console.host"));
+    assert_int_equal(CONSOLE(s, "http://127.0.0.1/"), 200);
+    assert_int_equal(CONSOLE(s, "http://[::1]:8025/"), 200);
+    assert_int_equal(CONSOLE(s, "http://host.test/"), 200);
+    s->conf.console.public_url = "https://Mail.Example.org:8443/x/";
+    assert_int_equal(CONSOLE(s, "http://mail.example.org/"), 200);
+    assert_int_equal(CONSOLE(s, API "/session", "-d", "{}", "-H", "Origin: https://evil.example"), 403);
+    assert_non_null(strstr(s->answer, "console.csrf"));
+    assert_int_equal(CONSOLE(s, API "/session", "-d", "{}", "-H", "Origin: null"), 403);
+    assert_int_equal(CONSOLE(s, API "/session", "-d", "{}", "-H", "Sec-Fetch-Site: cross-site"), 403);
+    assert_int_equal(CONSOLE(s, API "/session", "-d", "{}", "-H", "Sec-Fetch-Site: same-site"), 403);
+    /* A form can't have this type. */
+    assert_int_equal(CONSOLE(s, API "/session", "-d", "{}", "-H", "Origin: http://localhost"), 415);
+    assert_int_equal(CONSOLE(s, API "/session", "-d", "{}", "-H", "Origin: https://mail.example.org:8443", "-H",
+                             "Content-Type: application/json; charset=utf-8"),
+                     400);
+    assert_string_equal(s->heard_verb, "");
+}
+
+static void what_the_vault_says_of_a_password_is_passed_on(void **state)
+{
+    struct stage *s = *state;
+    const char *json = "Content-Type: application/json", *body = "{\"name\":\"anna\",\"password\":\"s3cret\"}";
+    s->status = 401;
+    s->json = "{}";
+    assert_int_equal(CONSOLE(s, API "/session", "-H", json, "-d", body), 401);
+    assert_string_equal(s->heard_verb, "operator.check");
+    assert_string_equal(s->heard_secret, "s3cret");
+    assert_null(strstr(s->heard_json, "s3cret"));
+    assert_non_null(strstr(s->answer, "console.password"));
+    s->status = 429;
+    s->json = "{\"retry_after\":17}";
+    assert_int_equal(CONSOLE(s, API "/session", "-H", json, "-d", body, "-i"), 429);
+    assert_non_null(strstr(s->answer, "Retry-After: 17\r\n"));
+    s->status = 404; /* a vault that does not know the question */
+    assert_int_equal(CONSOLE(s, API "/session", "-H", json, "-d", body), 503);
+    s->status = 401;
+    assert_int_equal(CONSOLE(s, API "/status", "-H", "Authorization: Bearer postern.a.b", "-i"), 401);
+    assert_string_equal(s->heard_verb, "key.check");
+    assert_string_equal(s->heard_secret, "postern.a.b");
+    assert_non_null(strstr(s->answer, "console.key"));
+    assert_non_null(strstr(s->answer, "WWW-Authenticate: Bearer"));
+    assert_int_equal(CONSOLE(s, API "/status", "-u", "erp:pass word:x"), 401);
+    assert_string_equal(s->heard_verb, "app.check");
+    assert_string_equal(s->heard_secret, "pass word:x");
+    assert_int_equal(CONSOLE(s, API "/status", "-H", "Authorization: Basic !!!"), 401);
+    assert_int_equal(CONSOLE(s, API "/status", "-H", "Authorization: Digest x"), 401);
+    assert_int_equal(CONSOLE(s, API "/status", "-H", "Cookie: postern=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+                     401);
+    assert_int_equal(CURL(s, API "/roles", "-H", "Authorization: Bearer nonsense"), 200); /* the socket asks nobody */
+}
+
+static void an_app_sends_and_does_nothing_else(void **state)
+{
+    struct stage *s = *state;
+    struct directory_object app = { .kind = OBJECT_APP,
+                                    .key = "erp",
+                                    .json = "{\"name\":\"erp\",\"mailboxes\":[\"shop@b.example\"]}" };
+    admin_heard_object(s->admin, &app);
+    s->json = "{\"app\":\"erp\",\"mailbox\":\"shop@b.example\"}";
+    assert_int_equal(CONSOLE(s, API "/session", "-u", "erp:x"), 200);
+    assert_non_null(strstr(s->answer, "\"kind\":\"app\""));
+    assert_non_null(strstr(s->answer, "\"rights\":[\"send\",\"inbox\"]"));
+    assert_int_equal(CONSOLE(s, API "/apps", "-u", "erp:x"), 403);
+    assert_non_null(strstr(s->answer, "lacks the right 'read'"));
+    assert_int_equal(CONSOLE(s, API "/mailboxes/shop@b.example/inbox", "-u", "erp:x"), 404); /* no endpoint keeps it */
+    assert_int_equal(CONSOLE(s, API "/mailboxes/other@b.example/inbox", "-u", "erp:x"), 403);
+    assert_non_null(strstr(s->answer, "console.mailbox"));
+    assert_int_equal(CONSOLE(s, API "/nothing", "-u", "erp:x"), 404);
+}
+
+static void a_setup_link_is_for_who_is_here_and_works_once(void **state)
+{
+    struct stage *s = *state;
+    char token[64], body[256];
+    s->json = "{\"items\":[]}";
+    assert_int_equal(CONSOLE(s, API "/session"), 200);
+    assert_non_null(strstr(s->answer, "\"setup\":false")); /* the vault is away: who knows */
+    s->lists_operators = true;
+    assert_int_equal(CONSOLE(s, API "/session"), 200);
+    assert_non_null(strstr(s->answer, "\"setup\":true"));
+    assert_int_equal(CONSOLE(s, API "/setup/link", "-X", "POST"), 401);
+    assert_int_equal(CURL(s, API "/setup/link", "-X", "POST"), 200);
+    const char *at = strstr(s->answer, "http://127.0.0.1:8025/setup#");
+    assert_non_null(at);
+    snprintf(token, sizeof token, "%.43s", strchr(at, '#') + 1);
+    snprintf(body, sizeof body, "{\"token\":\"%.42s!\",\"name\":\"anna\",\"password\":\"p\"}", token);
+    assert_int_equal(CONSOLE(s, API "/setup", "-H", "Content-Type: application/json", "-d", body), 403);
+    assert_non_null(strstr(s->answer, "console.setup-link"));
+    snprintf(body, sizeof body, "{\"token\":\"%s\",\"name\":\"anna\",\"password\":\"p\"}", token);
+    s->status = 422; /* too short: the link is still good */
+    assert_int_equal(CONSOLE(s, API "/setup", "-H", "Content-Type: application/json", "-d", body), 422);
+    assert_int_equal(CURL(s, API "/setup/link", "-X", "POST"), 200); /* a newer one: this is worthless */
+    assert_int_equal(CONSOLE(s, API "/setup", "-H", "Content-Type: application/json", "-d", body), 403);
+}
+
 static void a_key_is_made_for_an_endpoint_that_is_there(void **state)
 {
     struct stage *s = *state;
@@ -516,6 +626,10 @@ int main(void)
         CASE(a_test_streams_its_steps),
         CASE(a_signed_link_leads_to_the_message_and_nothing_else_does),
         CASE(a_stranger_gets_pages_and_learns_nothing_else),
+        CASE(other_sites_and_other_names_are_turned_away),
+        CASE(what_the_vault_says_of_a_password_is_passed_on),
+        CASE(an_app_sends_and_does_nothing_else),
+        CASE(a_setup_link_is_for_who_is_here_and_works_once),
         CASE(a_key_is_made_for_an_endpoint_that_is_there),
         CASE(the_status_survives_what_is_missing),
         CASE(a_message_is_handed_to_the_queue),
