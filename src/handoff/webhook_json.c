@@ -18,31 +18,42 @@ static void put(struct writer *w, const char *text)
     w->fits = w->fits && buf_add_str(w->out, text);
 }
 
+static bool is_plain(uint8_t c)
+{
+    return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* One octet or sequence that is not plain; returns its size. */
+static size_t put_special(struct writer *w, struct bytes rest)
+{
+    uint8_t c = rest.data[0];
+    size_t size = text_sequence(rest);
+    if (c == '\n')
+        put(w, "\\n");
+    else if (c == '"' || c == '\\')
+        w->fits = w->fits && buf_addf(w->out, "\\%c", c);
+    else if (c < 0x80)
+        w->fits = w->fits && buf_addf(w->out, "\\u%04x", (unsigned)c);
+    else if (size > 0)
+        w->fits = w->fits && buf_add(w->out, rest.data, size);
+    else
+        put(w, "\\ufffd");
+    return size ? size : 1;
+}
+
 /* Runs of plain octets at once: most texts have nothing else. */
 static void put_string(struct writer *w, const char *text)
 {
+    struct bytes rest = bytes_of(text);
     put(w, "\"");
-    while (*text && w->fits) {
-        struct bytes rest = bytes_of(text);
-        size_t plain = 0, size = 1;
-        while (plain < rest.size && rest.data[plain] >= ' ' && rest.data[plain] < 0x7f && rest.data[plain] != '"' &&
-               rest.data[plain] != '\\')
+    while (rest.size > 0 && w->fits) {
+        size_t plain = 0;
+        while (plain < rest.size && is_plain(rest.data[plain]))
             plain++;
-        w->fits = buf_add(w->out, text, plain);
-        text += plain;
-        if (!*text)
-            break;
-        if (*text == '\n')
-            put(w, "\\n");
-        else if (*text == '"' || *text == '\\')
-            w->fits = w->fits && buf_addf(w->out, "\\%c", *text);
-        else if ((uint8_t)*text < 0x80)
-            w->fits = w->fits && buf_addf(w->out, "\\u%04x", (unsigned)*text);
-        else if ((size = text_sequence(bytes_slice(rest, plain, rest.size))) > 0)
-            w->fits = w->fits && buf_add(w->out, text, size);
-        else
-            put(w, "\\ufffd");
-        text += size ? size : 1;
+        w->fits = buf_add(w->out, rest.data, plain);
+        rest = bytes_slice(rest, plain, rest.size);
+        if (rest.size > 0)
+            rest = bytes_slice(rest, put_special(w, rest), rest.size);
     }
     put(w, "\"");
 }

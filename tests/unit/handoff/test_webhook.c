@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -345,10 +346,42 @@ static void test_cancelled_calls_are_cut(void **state)
 
 #define TEST(name, open) cmocka_unit_test_setup_teardown(name, open, close_webhook)
 
+static double cpu_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* As long as what is kept of a text, and every character of it takes a second look. Counted is what it costs, not how long it lasts. */
+static void test_a_long_text_of_no_plain_letters_is_no_long_work(void **state)
+{
+    static const char *const letters[] = { "\xd0\xb6", "\n", "\"" };
+    for (size_t n = 0; n < sizeof letters / sizeof *letters; n++) {
+        struct buf message;
+        buf_init(&message, 4 << 20);
+        buf_add_str(&message, "Subject: x\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: "
+                              "8bit\r\n\r\n");
+        while (message.size < 1 << 20)
+            buf_add_str(&message, letters[n]);
+        stage_message(buf_str(&message));
+        double before = cpu_s();
+        serve(OK);
+        double took = cpu_s() - before;
+        if (took > 2)
+            fail_msg("%.1f s for a megabyte", took);
+        json_t *json = parsed();
+        assert_in_range(strlen(text_at(json, "text")), 1000000, 1 << 20);
+        json_decref(json);
+        buf_fini(&message);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_what_is_posted, open_webhook),
+        TEST(test_a_long_text_of_no_plain_letters_is_no_long_work, open_webhook),
         TEST(test_the_signature_covers_the_body, open_webhook),
         TEST(test_a_bounce_is_told, open_webhook),
         TEST(test_large_attachments_go_by_reference, open_webhook),
