@@ -221,7 +221,7 @@ void desk_outcome(struct desk *d, bool is_good, uint32_t wish_s)
         d->outage_ms = now;
     if (d->failures == OUTAGE_FAILURES)
         log_warn("endpoint.failing", LOG_TEXT("endpoint", d->endpoint), LOG_UNSIGNED("failures", d->failures));
-    int64_t gate = wish_s ? 1000 * (int64_t)wish_s : 0;
+    int64_t gate = wish_s ? retry_delay_ms(&i->retry, d->failures, wish_s) : 0; /* within reason */
     if (d->failures >= OUTAGE_FAILURES && gate == 0) {
         gate = retry_delay_ms(&i->retry, d->failures - OUTAGE_FAILURES + 1, 0);
         gate = gate < OUTAGE_GATE_MS ? gate : OUTAGE_GATE_MS;

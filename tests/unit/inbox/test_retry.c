@@ -149,6 +149,27 @@ static void the_endpoints_own_wish_is_kept(void **state)
     assert_int_equal(f->deliveries_count, 2);
 }
 
+/* "Come back in a hundred years" would hold up all other mail as well. */
+static void a_wish_beyond_reason_is_not_kept(void **state)
+{
+    struct fixture *f = *state;
+    fixture_endpoint(f, "crm", "");
+    fixture_start(f);
+    fixture_until(f, idles);
+    f->result = HANDOFF_RETRY;
+    f->retry_after_s = 4000000000u;
+    fixture_add(f, "new");
+    fixture_pass(f, 10 * 1000);
+    assert_int_equal(f->deliveries_count, 1);
+    f->result = HANDOFF_DONE;
+    for (int hour = 0; hour < 25; hour++) {
+        loop_advance(f->loop, HOUR_MS);
+        fixture_turns(f);
+    }
+    wanted = 1;
+    fixture_until(f, are_done);
+}
+
 static void webhooks_take_several_at_a_time(void **state)
 {
     struct fixture *f = *state;
@@ -326,6 +347,7 @@ int main(void)
         T(what_a_person_removed_is_not_handed_over),
         T(what_the_endpoint_refuses_for_good_is_parked_at_once),
         T(the_endpoints_own_wish_is_kept),
+        T(a_wish_beyond_reason_is_not_kept),
         T(webhooks_take_several_at_a_time),
         T(an_endpoint_that_hangs_leaves_others_their_turn),
         T(a_changed_endpoint_is_tried_at_once),
