@@ -286,8 +286,8 @@ static void stop(struct handoff_run *run)
 {
     struct command *c = run->state;
     loop_timer_stop(&c->clock);
-    if (c->pid > 0)
-        kill(-c->pid, SIGKILL);
+    if (c->pid > 0 && kill(-c->pid, SIGKILL) < 0)
+        kill(c->pid, SIGKILL); /* it has not come to a group of its own yet */
     loop_child_free(c->child);
     loop_io_free(c->io);
     if (c->out >= 0)
