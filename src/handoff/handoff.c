@@ -203,7 +203,7 @@ bool handoff_read_ca(struct handoff_run *run, const char *path, const char *find
 
 const struct letter *handoff_letter(struct handoff_run *run, bool whole)
 {
-    return letter_parse(run->message, whole, run->life);
+    return whole ? letter_parse_undigested(run->message, run->life) : letter_parse(run->message, false, run->life);
 }
 
 const char *handoff_kind_of(const struct letter *l)

@@ -58,7 +58,7 @@ bool handoff_map(struct handoff_run *run);
 /* The certificates of a file, in the run's arena; no path: empty. False: the run is finished with a fault. */
 bool handoff_read_ca(struct handoff_run *run, const char *path, const char *finding, struct bytes *out);
 /* What the header alone says; the message is mapped. */
-const struct letter *handoff_letter(struct handoff_run *run, bool whole);
+const struct letter *handoff_letter(struct handoff_run *run, bool whole /* its parts undigested */);
 /* "message", "reply", "bounce" or "automatic": the first that fits from the right. */
 const char *handoff_kind_of(const struct letter *l);
 

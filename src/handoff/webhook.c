@@ -13,9 +13,13 @@
 #define ANSWER_MS 60000
 #define ANSWER_LIMIT 4096 /* of the answer's body; the status is what counts */
 #define WORDS 200
+#define STEP (2u << 20) /* of attachments decoded and hashed in one turn: some ten milliseconds */
 
 struct webhook {
     struct handoff_run *run;
+    const struct letter *letter;
+    struct letter_digest *digest;
+    struct loop_timer next;
     struct buf body;
     int64_t signed_s;
     uint64_t tag;
@@ -172,28 +176,45 @@ void handoff_signed(struct handoff *h, uint64_t tag, const char *signature, cons
     }
 }
 
+/* Others have their turn between two steps of a large one. */
+static void on_step(void *ctx)
+{
+    struct webhook *w = ctx;
+    struct handoff_run *run = w->run;
+    if (run->is_over)
+        return;
+    if (!letter_digest_step(w->digest, STEP))
+        loop_timer_start(&w->next, 0);
+    else if (!webhook_json(run, w->letter, &w->body))
+        handoff_finish(run, HANDOFF_RETRY, "webhook.too-large", "over %u MB of JSON", WEBHOOK_BODY_LIMIT >> 20);
+    else
+        ask_signature(w);
+}
+
 static void start(struct handoff_run *run)
 {
     struct webhook *w = arena_alloc(run->life, sizeof *w);
     w->run = run;
     run->state = w;
     buf_init(&w->body, WEBHOOK_BODY_LIMIT);
+    loop_timer_init(&w->next, run->home->loop, on_step, w);
     loop_timer_init(&w->clock, run->home->loop, on_clock, w);
     if (!http_url_is_safe(run->endpoint->webhook.url))
         handoff_finish(run, HANDOFF_RETRY, "webhook.url", "%s is neither https nor this machine",
                        run->endpoint->webhook.url);
-    else if (!handoff_map(run))
+    if (run->is_over || !handoff_map(run))
         return;
-    else if (!webhook_json(run, handoff_letter(run, true), &w->body))
-        handoff_finish(run, HANDOFF_RETRY, "webhook.too-large", "over %u MB of JSON", WEBHOOK_BODY_LIMIT >> 20);
-    else
-        ask_signature(w);
+    w->letter = handoff_letter(run, true);
+    w->digest = letter_digest_new(w->letter, run->life);
+    on_step(w);
 }
 
 static void stop(struct handoff_run *run)
 {
     struct webhook *w = run->state;
     loop_timer_stop(&w->clock);
+    loop_timer_stop(&w->next);
+    letter_digest_free(w->digest);
     if (w->call)
         http_cancel(run->home->http, w->call);
     buf_fini(&w->body);

@@ -59,7 +59,7 @@ bool report_read(struct item *it, int fd, uint64_t size)
     if (at == MAP_FAILED)
         return false;
     struct arena *arena = arena_new();
-    bool is_changed = take(it, letter_parse((struct bytes){ at, (size_t)size }, true, arena));
+    bool is_changed = take(it, letter_parse_undigested((struct bytes){ at, (size_t)size }, arena));
     arena_free(arena);
     munmap(at, (size_t)size);
     return is_changed;

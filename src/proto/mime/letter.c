@@ -67,7 +67,7 @@ static void judge(struct letter_make *m)
         l->reported_id = l->in_reply_to;
 }
 
-const struct letter *letter_parse(struct bytes message, bool whole, struct arena *arena)
+static const struct letter *parse(struct bytes message, bool whole, struct arena *arena)
 {
     g_mime_init();
     struct letter_make m = { .arena = arena, .letter = new_letter(arena), .is_whole = whole };
@@ -78,4 +78,19 @@ const struct letter *letter_parse(struct bytes message, bool whole, struct arena
     if (m.trouble[0])
         m.letter->trouble = arena_strdup(arena, m.trouble);
     return m.letter;
+}
+
+const struct letter *letter_parse_undigested(struct bytes message, struct arena *arena)
+{
+    return parse(message, true, arena);
+}
+
+const struct letter *letter_parse(struct bytes message, bool whole, struct arena *arena)
+{
+    const struct letter *l = parse(message, whole, arena);
+    struct letter_digest *d = letter_digest_new(l, arena);
+    while (!letter_digest_step(d, SIZE_MAX))
+        ;
+    letter_digest_free(d);
+    return l;
 }

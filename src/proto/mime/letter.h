@@ -75,6 +75,12 @@ struct letter {
  * `message` may be the header alone. Bounces are recognised from the body's delivery-status part, so ask for `whole` where that
  * matters; from a header alone `is_bounce` follows Content-Type: multipart/report; report-type=delivery-status. */
 const struct letter *letter_parse(struct bytes message, bool whole, struct arena *arena);
+/* The whole, but its parts are without size and sha256 until they are digested: decoding fifty megabytes takes a quarter of a second. */
+const struct letter *letter_parse_undigested(struct bytes message, struct arena *arena);
+struct letter_digest;
+struct letter_digest *letter_digest_new(const struct letter *l /* lent */, struct arena *arena /* the letter's */);
+bool letter_digest_step(struct letter_digest *d, size_t octets); /* about so many more; true: all is done */
+void letter_digest_free(struct letter_digest *d);                /* takes NULL */
 /* Octets of a part, decoded; false: over the buffer's limit. */
 bool letter_part_decode(const struct letter_part *p, struct buf *out);
 /* Hex of SHA-256 over what stays the same when a message gets another UID: Message-ID, Date, From, To, Subject (or, where there is no

@@ -8,6 +8,8 @@
 #include "proto/mime/letter_private.h"
 
 #define BOUNDARY_LIMIT 256 /* RFC 2046 says 70 */
+#define SEARCHES 8ull      /* times the message, as each level searches all that is inside of it */
+#define SEARCH_LEAST (1u << 20)
 
 struct place {
     unsigned depth;
@@ -190,10 +192,11 @@ static void walk(struct letter_make *m, struct bytes entity, struct place place)
         walk_leaf(m, &h, body, place);
         return;
     }
-    if (place.depth == LETTER_DEPTH) {
+    if (place.depth == LETTER_DEPTH || body.size > m->search_left) {
         letter_trouble(m, "parts nested too deeply: what is inside is left out");
         return;
     }
+    m->search_left -= body.size;
     if (is_boundary(h.boundary) && walk_parts(m, &h, body, place))
         return;
     letter_trouble(m, "a multipart without its boundary: taken for plain text");
@@ -203,5 +206,6 @@ static void walk(struct letter_make *m, struct bytes entity, struct place place)
 
 void letter_read_body(struct letter_make *m, struct bytes message)
 {
+    m->search_left = SEARCHES * message.size + SEARCH_LEAST;
     walk(m, message, (struct place){ .default_type = "text/plain" });
 }

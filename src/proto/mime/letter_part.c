@@ -1,12 +1,10 @@
 /* proto/mime/letter_part.c - one part: what its header says, and its octets decoded. */
 #include <gmime/gmime.h>
-#include <openssl/evp.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "proto/mime/letter_private.h"
 
-#define PIECE_SIZE 16384
 #define NAME_LIMIT 255
 
 struct reading {
@@ -121,49 +119,41 @@ static bool is_encoded(const char *encoding)
     return text_equal_nocase(encoding, "base64") || text_equal_nocase(encoding, "quoted-printable");
 }
 
-void letter_decode(struct bytes raw, const char *encoding, letter_piece_fn *each, void *ctx)
+void letter_decoder_init(struct letter_decoder *d, struct bytes raw, const char *encoding)
 {
-    GMimeEncoding state;
-    char out[PIECE_SIZE + 64];
-    if (!is_encoded(encoding)) {
-        each(ctx, raw);
-        return;
-    }
-    g_mime_encoding_init_decode(&state, g_mime_content_encoding_from_string(encoding));
-    for (size_t at = 0; at < raw.size; at += PIECE_SIZE) {
-        struct bytes piece = bytes_slice(raw, at, at + PIECE_SIZE);
-        bool is_last = at + piece.size == raw.size;
-        size_t size = is_last ? g_mime_encoding_flush(&state, (const char *)piece.data, piece.size, out)
-                              : g_mime_encoding_step(&state, (const char *)piece.data, piece.size, out);
-        if (!each(ctx, (struct bytes){ (const uint8_t *)out, size }))
-            return;
-    }
+    d->left = raw;
+    d->is_encoded = is_encoded(encoding);
+    if (d->is_encoded)
+        g_mime_encoding_init_decode(&d->state, g_mime_content_encoding_from_string(encoding));
 }
 
-struct digest {
-    EVP_MD_CTX *hash;
-    uint64_t size;
-};
-
-static bool digest_piece(void *ctx, struct bytes piece)
+bool letter_decoder_next(struct letter_decoder *d, struct bytes *piece)
 {
-    struct digest *d = ctx;
-    EVP_DigestUpdate(d->hash, piece.data, piece.size);
-    d->size += piece.size;
+    struct bytes in = bytes_slice(d->left, 0, LETTER_PIECE);
+    if (in.size == 0)
+        return false;
+    d->left = bytes_slice(d->left, in.size, d->left.size);
+    *piece = in;
+    if (!d->is_encoded)
+        return true;
+    size_t size = d->left.size == 0 ? g_mime_encoding_flush(&d->state, (const char *)in.data, in.size, d->out)
+                                    : g_mime_encoding_step(&d->state, (const char *)in.data, in.size, d->out);
+    *piece = (struct bytes){ (const uint8_t *)d->out, size };
     return true;
+}
+
+void letter_decode(struct bytes raw, const char *encoding, letter_piece_fn *each, void *ctx)
+{
+    struct letter_decoder d;
+    struct bytes piece;
+    letter_decoder_init(&d, raw, encoding);
+    while (letter_decoder_next(&d, &piece) && each(ctx, piece))
+        ;
 }
 
 void letter_add_part(struct letter_make *m, const struct letter_head *head, struct bytes raw)
 {
     struct letter *l = m->letter;
-    struct digest d = { EVP_MD_CTX_new(), 0 };
-    uint8_t hash[32] = { 0 };
-    char hex[65];
-    EVP_DigestInit_ex(d.hash, EVP_sha256(), NULL);
-    letter_decode(raw, head->encoding, digest_piece, &d);
-    EVP_DigestFinal_ex(d.hash, hash, NULL);
-    EVP_MD_CTX_free(d.hash);
-    hex_encode((struct bytes){ hash, sizeof hash }, hex, sizeof hex);
     l->parts = letter_room(m->arena, l->parts, l->parts_count, &m->parts_room, sizeof *l->parts);
     l->parts[l->parts_count++] = (struct letter_part){
         .type = head->type,
@@ -172,8 +162,7 @@ void letter_add_part(struct letter_make *m, const struct letter_head *head, stru
         .disposition = head->disposition,
         .raw = raw,
         .encoding = head->encoding,
-        .size = d.size,
-        .sha256 = arena_strdup(m->arena, hex),
+        .sha256 = "",
     };
 }
 

@@ -2,6 +2,8 @@
 #ifndef PROTO_MIME_LETTER_PRIVATE_H
 #define PROTO_MIME_LETTER_PRIVATE_H
 
+#include <gmime/gmime.h>
+
 #include "proto/mime/letter.h"
 
 #define LETTER_VALUE_LIMIT (64u << 10)    /* of a field that is read: an address list, References */
@@ -15,6 +17,7 @@ struct letter_make {
     size_t fields_room, parts_room, reports_room, entities;
     const void *body_alternative; /* the multipart/alternative that the body was found in; NULL: in none */
     bool has_body, is_over;       /* over LETTER_PARTS: the rest is left out */
+    uint64_t search_left;         /* octets that may still be searched for boundaries */
     char trouble[400];
 };
 
@@ -51,7 +54,17 @@ struct letter_head {
 struct letter_head letter_read_head(struct arena *arena, struct bytes header, const char *default_type,
                                     size_t *body_at);
 void letter_add_part(struct letter_make *m, const struct letter_head *head, struct bytes raw);
-/* Octets come decoded in pieces; false stops. */
+/* Octets decoded piece by piece; false: no more. A piece is valid until the next. */
+#define LETTER_PIECE 16384
+struct letter_decoder {
+    struct bytes left;
+    bool is_encoded;
+    GMimeEncoding state;
+    char out[LETTER_PIECE + 64];
+};
+void letter_decoder_init(struct letter_decoder *d, struct bytes raw, const char *encoding);
+bool letter_decoder_next(struct letter_decoder *d, struct bytes *piece);
+/* All of them; false stops. */
 typedef bool letter_piece_fn(void *ctx, struct bytes piece);
 void letter_decode(struct bytes raw, const char *encoding, letter_piece_fn *each, void *ctx);
 

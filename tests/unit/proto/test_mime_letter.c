@@ -336,9 +336,61 @@ static void test_a_header_is_read_in_no_time(void **state)
     arena_free(arena);
 }
 
+/* As much of it as there is, and always the same as in one go. */
+static void digests_come_in_steps(void **state)
+{
+    struct arena *arena = arena_new();
+    struct buf text;
+    size_t steps = 1;
+
+    buf_init(&text, 4 << 20);
+    buf_add_str(&text, "Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: a/b\r\n"
+                       "Content-Transfer-Encoding: base64\r\n\r\n");
+    while (text.size < 1 << 20)
+        buf_add_str(&text, "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo=\r\n");
+    buf_add_str(&text, "--b\r\nContent-Type: c/d\r\n\r\n\r\n--b\r\nContent-Type: e/f\r\n\r\nplain\r\n--b--\r\n");
+    const struct letter *whole = letter_parse(buf_bytes(&text), true, arena);
+    const struct letter *l = letter_parse_undigested(buf_bytes(&text), arena);
+    struct letter_digest *d = letter_digest_new(l, arena);
+    assert_int_equal(l->parts_count, 3);
+    assert_string_equal(l->parts[0].sha256, "");
+    while (!letter_digest_step(d, 64 << 10))
+        steps++;
+    assert_in_range(steps, 15, 20);
+    for (size_t n = 0; n < 3; n++) {
+        assert_string_equal(l->parts[n].sha256, whole->parts[n].sha256);
+        assert_int_equal(l->parts[n].size, whole->parts[n].size);
+    }
+    assert_int_equal(l->parts[1].size, 0);
+    assert_int_equal(l->parts[2].size, 5);
+    letter_digest_free(d);
+    buf_fini(&text);
+    arena_free(arena);
+}
+
+/* Each level would be searched to the end for what never comes. */
+static void levels_that_do_not_end_are_not_searched_for_ever(void **state)
+{
+    struct arena *arena = arena_new();
+    struct buf text;
+
+    buf_init(&text, 4 << 20);
+    buf_add_str(&text, "Subject: x\r\n");
+    for (int n = 0; n < 15; n++)
+        buf_addf(&text, "Content-Type: multipart/mixed; boundary=b%02d\r\n\r\n--b%02d\r\n", n, n);
+    while (text.size < 2 << 20)
+        buf_add_str(&text, "--b0-- is none of them\r\n");
+    const struct letter *l = letter_parse(buf_bytes(&text), true, arena);
+    assert_non_null(strstr(l->trouble, "nested too deeply"));
+    buf_fini(&text);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(digests_come_in_steps),
+        cmocka_unit_test(levels_that_do_not_end_are_not_searched_for_ever),
         cmocka_unit_test(test_letters),
         cmocka_unit_test(test_a_header_alone_tells_a_report),
         cmocka_unit_test(test_ten_thousand_parts),
