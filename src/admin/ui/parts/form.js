@@ -29,7 +29,7 @@ export function place(values, key, value) {
 }
 
 const same = (a, b) => JSON.stringify(a ?? '') === JSON.stringify(b ?? '');
-const labelOf = (key) => {
+const labelOf = (key = '') => {
   const text = key.split('.').at(-1).replace(/^(is|has)_/, '').replaceAll('_', ' ');
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
