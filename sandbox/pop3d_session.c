@@ -162,13 +162,22 @@ static const struct command {
     { "QUIT", "quit", POP3D_FRESH | POP3D_READY, "", on_quit },
 };
 
+/* Even of QUIT: nothing goes. */
+static bool is_expired(const struct pop3d_session *s)
+{
+    return s->state == POP3D_READY && s->who.expires_ms > 0 && loop_wall_ms(s->sandbox->loop) >= s->who.expires_ms &&
+           !switches_is(s->sandbox->switches, SWITCH_POP3_EXPIRY, "ignore");
+}
+
 static void run_command(struct pop3d_session *s, const struct command *c, struct bytes args, struct bytes line)
 {
     bool is_lost = s->state == POP3D_READY && c->run != on_quit &&
                    strcmp(switches_keyed(s->sandbox->switches, SWITCH_POP3_STATE, s->address), "lost") == 0;
     if (pop3d_injected(s, c->step, line))
         return;
-    if (!(c->when & s->state)) {
+    if (is_expired(s)) {
+        pop3d_end(s, "-ERR Session invalidated - AccessTokenExpired");
+    } else if (!(c->when & s->state)) {
         pop3d_bad(s, "-ERR Command is not valid in this state.");
     } else if (is_lost) {
         link_say(&s->link, "-ERR Server Unavailable. 21");

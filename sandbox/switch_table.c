@@ -247,6 +247,12 @@ const struct switch_row switch_rows[SWITCH_COUNT] = {
                                 "A longer token line ends the connection with -ERR Protocol error (reported: 4096); 0: "
                                 "no "
                                 "limit." },
+    [SWITCH_POP3_EXPIRY] = { "pop3.expiry", SWITCH_CHOICE, 0, "close|ignore", "close",
+                             "Once its token has ended, a session's next command is answered -ERR Session invalidated "
+                             "- "
+                             "AccessTokenExpired, and the connection closes; ignore: a session outlives its token. "
+                             "(What "
+                             "Exchange Online does with POP3 is not known: so it does with IMAP.)" },
     [SWITCH_POP3_CONNECTIONS] = { "pop3.connections", SWITCH_NUMBER, 0, "0..100000", "20",
                                   "Sessions of one mailbox at a time; 0: no limit." },
     [SWITCH_POP3_AUTH_FAILURES] = { "pop3.auth-failures", SWITCH_NUMBER, 0, "1..100", "3",

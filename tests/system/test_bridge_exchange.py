@@ -13,6 +13,7 @@ LISTENERS = """\
   - { protocol: imap, address: "127.0.0.1:0", tls: none }
   - { protocol: pop3, address: "127.0.0.1:0", tls: none }
   - { protocol: smtp, address: "127.0.0.1:0", tls: none, mode: through }
+bridge: { pop3-idle: 3h }
 """
 IMAP, POP3, SMTP = 1, 2, 3  # their places behind the listener that queues
 
@@ -104,7 +105,16 @@ def test_pop3_at_exchange(world):
     event = refused(tenant, "Server Unavailable. 21")
     assert "PopEnabled" in str(event["fix"]), event["fix"]
     box.set("pop3.enabled", f"{tenant.MAILBOX}=on")
+
+    # A session that outlives its token is ended by Exchange; who comes back finds a new token.
+    box.set("pop3.idle", 0)
     client = pop3(tenant, *user)
+    world.clock.advance(g.events("token.renewed")[-1]["lifetime"] + 60)
+    with pytest.raises(poplib.error_proto, match="AccessTokenExpired"):
+        client.stat()
+    g.wait_event("bridge.token-expired", mailbox=tenant.MAILBOX)
+    client = pop3(tenant, *user)
+    assert client.stat()[0] == 2
     client.quit()
     assert not g.json("status")["needs_person"]
 

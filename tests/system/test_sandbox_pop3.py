@@ -246,6 +246,23 @@ def test_trouble_by_switch(box):
         assert w.line().startswith(b"-ERR Connection is closed. 2") and w.line() == b""
 
 
+def test_a_session_ends_with_its_token(box):
+    box.set("pop3.idle", 0)
+    box.set("token.lifetime", "60m")
+    box.put(LETTER, SHOP)
+    token = pop3_token(box)
+    with Wire(box) as one, Wire(box) as two:
+        one.sign_in(token), two.sign_in(token)
+        assert one.ask(b"DELE 1").startswith(b"+OK")
+        box.advance(3601)
+        assert one.ask(b"QUIT") == b"-ERR Session invalidated - AccessTokenExpired\r\n" and one.line() == b""
+        assert len(items(box)) == 1, "nothing is deleted"
+        box.set("pop3.expiry", "ignore")
+        assert two.ask(b"STAT").startswith(b"+OK 1 ")
+    with Wire(box) as w:
+        assert w.sign_in(token) == REFUSED
+
+
 def test_stls(box):
     token = pop3_token(box)
     with Wire(box, "pop3_stls", tls=False) as w:
