@@ -177,10 +177,12 @@ def test_reload_keeps_sessions_and_opens_new_listeners(room):
         text = room.gateway.config.read_text()
         room.gateway.config.write_text(text.replace("listeners:\n", 'listeners:\n  - { protocol: imap, address: "127.0.0.1:0", tls: none }\n'))
         before = len(room.gateway.ports)
-        room.gateway.cli("reload")
+        room.gateway.process.child.send_signal(signal.SIGHUP)
         until(lambda: len(room.gateway.ports) == before + 1, "the new listener")
         assert b"BODY[]" in wire.imap("a2 FETCH 1 BODY.PEEK[]")
         assert pop3.say("STAT").startswith(b"+OK 1 ")
+        with Wire(room.gateway.ports[0]) as new:
+            assert new.line().startswith(b"* OK") and new.imap(f"l1 LOGIN erp {room.password}") and new.last.startswith(b"l1 OK")
 
 
 def test_stop_says_goodbye(room):
@@ -195,11 +197,13 @@ def test_stop_says_goodbye(room):
 
 
 def test_a_dead_vault_leaves_open_sessions_alone(room):
-    with room.imap_wire() as wire:
+    with room.imap_wire() as wire, room.pop3_wire() as pop3:
         [vault] = mail_in.processes(room.gateway, "vault")
         os.kill(vault, signal.SIGKILL)
         assert b"a1 OK" in wire.imap("a1 SELECT INBOX")
         until(lambda: try_imap(room), "sign-ins again").close()
+        room.pop3_wire().close()
+        assert b"BODY[]" in wire.imap("a2 FETCH 1 BODY.PEEK[]") and pop3.say("STAT").startswith(b"+OK 1 ")
 
 
 # -- Many
