@@ -25,7 +25,7 @@ struct filter_kind {
     enum filter_result (*start)(struct filter *f, unsigned *wants, struct fault *why);
     enum filter_result (*read)(struct filter *f, void *out, size_t size, size_t *got, unsigned *wants,
                                struct fault *why);
-    /* May take less than everything. */
+    /* May take less than everything, or nothing though it went on. What it did not take comes first in the next call. */
     enum filter_result (*write)(struct filter *f, const void *data, size_t size, size_t *put, unsigned *wants,
                                 struct fault *why);
     void (*finish)(struct filter *f);            /* says goodbye to the peer, as far as that goes without waiting */

@@ -1,4 +1,7 @@
-/* net/filter_tls.c - TLS over whatever filter lies below, through an OpenSSL BIO of our own. */
+/* net/filter_tls.c - TLS over whatever filter lies below, through an OpenSSL BIO of our own.
+ *
+ * A record is 16 KiB at most, and a system call for each would cost more than its cipher. So writing gathers records and sends them
+ * by one call; until all of them are gone nothing of what is in them counts as taken, and the writer offers it again. */
 #include <arpa/inet.h>
 #include <assert.h>
 #include <openssl/err.h>
@@ -13,13 +16,23 @@
 #include "net/filter.h"
 #include "net/tls_private.h"
 
+enum { GATHER = 64 << 10 };
+
+/* The records of one writing, for all connections: a thread has one loop. Each is a little longer than what is in it. */
+static uint8_t gathered[GATHER + 8192];
+static size_t gathered_size;
+
 struct tls_filter {
     struct filter base;
     struct tls_context *context;
     SSL *ssl;
-    const char *peer;  /* lent by the connection */
-    char *host;        /* NULL: we are the server */
-    char *bad_subject; /* of the certificate that did not pass */
+    const char *peer;   /* lent by the connection */
+    char *host;         /* NULL: we are the server */
+    char *bad_subject;  /* of the certificate that did not pass */
+    struct buf records; /* of the last writing that did not leave with it */
+    size_t records_at;  /* of them the filter below has */
+    size_t ahead;       /* octets of the writer's that are in them */
+    bool is_gathering;
     unsigned below_wants;
     struct fault below_fault;
     char text[96];
@@ -48,12 +61,26 @@ static int bio_read(BIO *bio, char *out, int size)
     return bio_result(bio, r, got, BIO_FLAGS_READ);
 }
 
+static bool gather(const char *data, size_t size)
+{
+    if (size > sizeof gathered - gathered_size)
+        return false;
+    memcpy(gathered + gathered_size, data, size);
+    gathered_size += size;
+    return true;
+}
+
 static int bio_write(BIO *bio, const char *data, int size)
 {
     struct tls_filter *t = BIO_get_data(bio);
-    size_t put = 0;
-    enum filter_result r = t->base.below->kind->write(t->base.below, data, (size_t)size, &put, &t->below_wants,
-                                                      &t->below_fault);
+    size_t put = (size_t)size;
+    enum filter_result r;
+    if (t->is_gathering)
+        r = gather(data, put) ? FILTER_OK : FILTER_AGAIN;
+    else if (t->records.size > 0) /* what OpenSSL has to say by itself waits behind them */
+        r = buf_add(&t->records, data, put) ? FILTER_OK : FILTER_AGAIN;
+    else
+        r = t->base.below->kind->write(t->base.below, data, put, &put, &t->below_wants, &t->below_fault);
     return bio_result(bio, r, put, BIO_FLAGS_WRITE);
 }
 
@@ -238,18 +265,55 @@ static enum filter_result read_some(struct filter *f, void *out, size_t size, si
     return FILTER_OK;
 }
 
+static enum filter_result encrypt(struct tls_filter *t, const void *data, size_t size, unsigned *wants,
+                                  struct fault *why)
+{
+    size_t most = size < GATHER ? size : GATHER;
+    while (t->ahead < most) {
+        size_t n = 0;
+        ERR_clear_error();
+        if (SSL_write_ex(t->ssl, (const uint8_t *)data + t->ahead, most - t->ahead, &n) != 1) {
+            enum filter_result r = open_failed(t, SSL_get_error(t->ssl, 0), wants, why);
+            if (t->ahead > 0)
+                return FILTER_OK; /* first what is good; this is found again next time */
+            if (r == FILTER_END)
+                fault_set(why, FAULT_RETRY, "net.lost", "the other side closed it");
+            return r == FILTER_END ? FILTER_FAULT : r;
+        }
+        t->ahead += n;
+    }
+    return FILTER_OK;
+}
+
 static enum filter_result write_some(struct filter *f, const void *data, size_t size, size_t *put, unsigned *wants,
                                      struct fault *why)
 {
     struct tls_filter *t = of(f);
-    ERR_clear_error();
-    if (SSL_write_ex(t->ssl, data, size, put) == 1)
-        return FILTER_OK;
-    enum filter_result r = open_failed(t, SSL_get_error(t->ssl, 0), wants, why);
-    if (r != FILTER_END)
+    struct bytes left = bytes_slice(buf_bytes(&t->records), t->records_at, t->records.size);
+    enum filter_result r = FILTER_OK;
+    size_t sent = 0;
+    *put = 0;
+    if (t->ahead == 0) {
+        gathered_size = 0;
+        t->is_gathering = true;
+        r = encrypt(t, data, size, wants, why);
+        t->is_gathering = false;
+        left = (struct bytes){ gathered, gathered_size };
+    }
+    if (r != FILTER_OK)
         return r;
-    fault_set(why, FAULT_RETRY, "net.lost", "the other side closed it");
-    return FILTER_FAULT;
+    r = f->below->kind->write(f->below, left.data, left.size, &sent, wants, why);
+    if (sent == left.size) {
+        buf_release(&t->records);
+        *put = t->ahead;
+        t->records_at = t->ahead = 0;
+        return r;
+    }
+    if (t->records.size == 0)
+        buf_add_bytes(&t->records, bytes_slice(left, sent, left.size));
+    else
+        t->records_at += sent;
+    return r;
 }
 
 static void finish(struct filter *f)
@@ -276,6 +340,7 @@ static void free_tls(struct filter *f)
         SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(t->ssl);
     tls_context_free(t->context);
+    buf_fini(&t->records);
     free(t->host);
     free(t->bad_subject);
     free(t);
@@ -308,6 +373,7 @@ struct filter *filter_tls_new(struct filter *below, struct tls_context *tls, con
     t->base = (struct filter){ &tls_kind, below };
     t->context = tls;
     t->peer = peer;
+    buf_init(&t->records, 2 * sizeof gathered);
     t->ssl = SSL_new(tls_context_ssl(tls));
     assert(t->ssl && bio);
     BIO_set_data(bio, t);

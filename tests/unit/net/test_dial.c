@@ -276,6 +276,44 @@ static void tls_input_waits_while_its_owner_pauses(void **state)
     close_scene(&s);
 }
 
+/* Records that the kernel does not take are kept, in their order, and nothing counts as gone before they are. */
+static void tls_output_waits_while_its_reader_pauses(void **state)
+{
+    enum { SIZE = 24 << 20, PIECE = 100003 };
+    struct scene s;
+    uint8_t *big = malloc(SIZE);
+    uint32_t number = 1;
+    for (size_t i = 0; i < SIZE; i++)
+        big[i] = (uint8_t)((number = number * 1664525 + 1013904223) >> 24);
+    open_scene(&s);
+    s.server.tls = server_context(&good);
+    dial(&s, "localhost", trusting, &(struct conn_limits){ .out_limit = SIZE });
+    TEST_UNTIL(s.loop, s.client.ready && s.server.end.ready);
+    s.client.drained = 0;
+    conn_pause(s.server.end.conn);
+    for (size_t at = 0, size; at < SIZE; at += size) {
+        size = SIZE - at < PIECE ? SIZE - at : PIECE;
+        assert_true(conn_write(s.client.conn, (struct bytes){ big + at, size }));
+        loop_turn(s.loop, 0);
+    }
+    for (int i = 0; i < 20; i++)
+        loop_turn(s.loop, 1);
+    assert_int_equal(s.server.end.got.size, 0);
+    assert_true(conn_pending(s.client.conn) > 0);
+    conn_write(s.server.end.conn, BYTES_LIT("the other way is free"));
+    TEST_UNTIL(s.loop, s.client.got.size == 21);
+    unsigned drained = s.client.drained;
+    conn_resume(s.server.end.conn);
+    TEST_UNTIL(s.loop, s.server.end.got.size == SIZE && conn_pending(s.client.conn) == 0);
+    assert_memory_equal(s.server.end.got.data, big, SIZE);
+    TEST_UNTIL(s.loop, s.client.drained == drained + 1);
+    conn_shut(s.client.conn);
+    TEST_UNTIL(s.loop, s.server.end.closed);
+    assert_false(s.server.end.has_why);
+    free(big);
+    close_scene(&s);
+}
+
 static void resume_data(struct test_end *e)
 {
     conn_resume(e->conn);
@@ -498,6 +536,7 @@ int main(void)
         cmocka_unit_test(a_socket_in_the_file_system_is_dialled),
         cmocka_unit_test(implicit_tls_carries_bytes),
         cmocka_unit_test(the_next_handshake_goes_on_where_a_torn_connection_was),
+        cmocka_unit_test(tls_output_waits_while_its_reader_pauses),
         cmocka_unit_test(tls_input_waits_while_its_owner_pauses),
         cmocka_unit_test(tls_input_that_was_read_ahead_is_not_forgotten),
         cmocka_unit_test(a_quiet_tls_connection_costs_no_turns),
