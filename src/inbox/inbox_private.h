@@ -431,9 +431,12 @@ void watcher_looked(struct watcher *w);
 void watcher_on_connected(struct watcher *w);
 void watcher_go_on(struct watcher *w); /* a command is over: what comes next */
 void watcher_refused(struct watcher *w, const char *code, const char *words);
+/* watcher_next.c */
 bool watcher_has_room(const struct watcher *w); /* for more items */
 struct hand *watcher_next_hand(struct watcher *w);
+bool watcher_may_open_body(const struct watcher *w);
 void watcher_wake_hungry(struct inbox *i); /* there is room for a body */
+bool watcher_has_work(struct watcher *w);
 struct item *watcher_next_after(struct watcher *w);
 /* Waits for its header, and is to be asked for again; the next one behind `before` (NULL: the first). */
 struct item *watcher_next_unread(struct watcher *w, const struct item *before);
