@@ -78,6 +78,7 @@ struct inbox {
 int inbox_open_unnamed(const struct inbox *i); /* a file in the spool directory; -1 with errno */
 void inbox_settle_later(
     struct inbox *i); /* objects changed: who watches what is worked out anew at the end of the turn */
+struct desk **inbox_all_desks(struct inbox *i); /* ended by NULL; given: desks may go while it is walked */
 void inbox_check_stopped(struct inbox *i);
 void inbox_id_text(uint64_t id, char out[17]);
 
