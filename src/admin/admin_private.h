@@ -282,6 +282,8 @@ request_fn providers_list, providers_get, providers_put, providers_patch, provid
 request_fn registrations_list, registrations_get, registrations_put, registrations_patch, registrations_delete;
 request_fn mailboxes_list, mailboxes_get, mailboxes_put, mailboxes_patch, mailboxes_delete;
 request_fn apps_list, apps_get, apps_put, apps_patch, apps_delete;
+request_fn operators_list, operators_get, operators_put, operators_patch, operators_delete;
+request_fn keys_list, keys_get, keys_put, keys_patch, keys_delete;
 /* endpoints.c */
 request_fn api_endpoints_list, api_endpoints_get, api_endpoints_put, api_endpoints_patch, api_endpoints_delete;
 request_fn endpoint_key, endpoint_test, endpoint_pause, endpoint_resume;

@@ -1,4 +1,4 @@
-/* Providers, registrations, mailboxes, apps, endpoints: the queue role keeps them, the vault adds what it knows of their sign-in. */
+/* Providers, registrations, mailboxes, apps, endpoints, operators, keys: the queue role keeps them, the vault adds what it knows of their sign-in. */
 #include <string.h>
 
 #include "admin/admin_private.h"
@@ -55,6 +55,8 @@ static void forget_then_answer(struct request *r)
         { mailboxes_delete, "mailbox.forget", "address" },
         { apps_delete, "app.forget", "name" },
         { api_endpoints_delete, "endpoint.forget", "name" },
+        { operators_delete, "operator.forget", "name" },
+        { keys_delete, "key.forget", "name" },
     };
     if (!respond_unless_ok(r, &r->asks[0]))
         return;
@@ -103,6 +105,10 @@ OBJECT_HANDLERS(registrations, "registration")
 OBJECT_READERS(registrations, "registration")
 OBJECT_HANDLERS(apps, "app")
 OBJECT_READERS(apps, "app")
+OBJECT_HANDLERS(keys, "key")
+OBJECT_READERS(keys, "key")
+OBJECT_HANDLERS(operators, "operator")
+OBJECT_READERS(operators, "operator")
 OBJECT_HANDLERS(mailboxes, "mailbox")
 OBJECT_HANDLERS(api_endpoints, "endpoint")
 

@@ -30,6 +30,8 @@ static const struct admin_route routes[] = {
     OBJECT_ROUTES(mailboxes, mailboxes),
     OBJECT_ROUTES(apps, apps),
     OBJECT_ROUTES(endpoints, api_endpoints),
+    OBJECT_ROUTES(operators, operators),
+    OBJECT_ROUTES(keys, keys),
     { "PUT",  API "/registrations/{}/secret",     registration_secret,        RIGHT_ADMIN,     SCOPE_ALL,     false },
     { "POST", API "/registrations/{}/certificate", registration_certificate,  RIGHT_ADMIN,     SCOPE_ALL,     false },
     { "PUT",  API "/mailboxes/{}/password",       mailbox_password,           RIGHT_ADMIN,     SCOPE_MAILBOX, false },

@@ -273,6 +273,8 @@ static void object_changed(struct inbox *i, const struct directory_object *o)
         endpoint_changed(i, o->key, o->is_removed);
         break;
     case OBJECT_APP:
+    case OBJECT_OPERATOR:
+    case OBJECT_KEY:
     case OBJECT_KINDS:
         return;
     }

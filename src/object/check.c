@@ -1,6 +1,7 @@
 /* object/check.c - what the fields of one object must say together. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "object/fields.h"
 
@@ -107,5 +108,24 @@ bool check_app(void *object, struct fault *why)
                          "only_from asks for a password and an address: without a password nobody could use it");
     if (a->any_sender && a->force_sender[0])
         return fault_set(why, FAULT_CONFIG, "object.invalid", "any_sender and force_sender exclude each other");
+    return true;
+}
+
+/* A day is good until it is over, in UTC; a time until it is there. */
+bool key_has_expired(const struct api_key *k, int64_t now_ms)
+{
+    int64_t ends = 0;
+    if (!k->expires[0] || !clock_parse(k->expires, &ends))
+        return false;
+    bool is_day = strlen(k->expires) == 10;
+    return now_ms >= ends + (is_day ? 24 * 3600 * 1000LL : 0);
+}
+
+bool check_key(void *object, struct fault *why)
+{
+    const struct api_key *k = object;
+    if (k->mailboxes_count > 0 && !(k->scopes & (KEY_SEND | KEY_INBOX | KEY_OPERATE | KEY_READ | KEY_CONTENT)))
+        return fault_set(why, FAULT_CONFIG, "object.invalid",
+                         "scope admin alone is not about single mailboxes: leave mailboxes out");
     return true;
 }

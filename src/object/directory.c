@@ -142,6 +142,43 @@ const struct endpoint *directory_endpoint(const struct directory *d, const char 
     return find(d, OBJECT_ENDPOINT, name);
 }
 
+const struct console_operator *directory_operator(const struct directory *d, const char *name)
+{
+    return find(d, OBJECT_OPERATOR, name);
+}
+
+struct entra_search {
+    const char *user;
+    const struct console_operator *found;
+};
+
+static bool is_entra_user(void *ctx, const void *object)
+{
+    struct entra_search *s = ctx;
+    const struct console_operator *o = object;
+    if (text_equal_nocase(o->entra_user, s->user))
+        s->found = o;
+    return !s->found;
+}
+
+const struct console_operator *directory_operator_by_entra(const struct directory *d, const char *user)
+{
+    struct entra_search s = { .user = user };
+    if (!text_is_empty(user))
+        directory_each(d, OBJECT_OPERATOR, is_entra_user, &s);
+    return s.found;
+}
+
+const struct api_key *directory_key(const struct directory *d, const char *name)
+{
+    return find(d, OBJECT_KEY, name);
+}
+
+const void *directory_find(const struct directory *d, enum object_kind kind, const char *key)
+{
+    return kind == OBJECT_PROVIDER ? directory_provider(d, key) : find(d, kind, key);
+}
+
 const struct app *directory_app_by_host(const struct directory *d, const char *host, uint32_t protocol)
 {
     return ranges_find(&d->ranges, host, protocol);

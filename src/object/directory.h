@@ -18,7 +18,7 @@ bool directory_apply(struct directory *d, enum object_kind kind, const char *key
  * takes it out. */
 bool directory_apply_text(struct directory *d, uint32_t kind, const char *key, const char *json, struct fault *why);
 /* Would this change leave every reference whole (registration's provider, mailbox's registration, app's mailboxes, endpoint's
- * mailbox; nothing still refers to what is removed)? The fault says what to do first. */
+ * mailbox, key's mailboxes; nothing still refers to what is removed)? The fault says what to do first. */
 bool directory_check(const struct directory *d, enum object_kind kind, const char *key, const json_t *json,
                      struct fault *why);
 
@@ -27,6 +27,11 @@ const struct registration *directory_registration(const struct directory *d, con
 const struct mailbox *directory_mailbox(const struct directory *d, const char *address); /* by its own address only */
 const struct app *directory_app(const struct directory *d, const char *name);
 const struct endpoint *directory_endpoint(const struct directory *d, const char *name);
+const struct console_operator *directory_operator(const struct directory *d, const char *name);
+const struct console_operator *directory_operator_by_entra(const struct directory *d, const char *user);
+const struct api_key *directory_key(const struct directory *d, const char *name);
+/* The object of that kind and key, NULL if there is none. */
+const void *directory_find(const struct directory *d, enum object_kind kind, const char *key);
 /* The app whose range holds this host (the longest prefix wins), or NULL. */
 const struct app *directory_app_by_host(const struct directory *d, const char *host, uint32_t protocol);
 /* The provider of a mailbox, through its registration or its own; NULL if that is gone. */

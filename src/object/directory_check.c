@@ -52,6 +52,17 @@ static bool endpoint_uses(void *ctx, const void *object)
     return !s->user;
 }
 
+static bool key_uses(void *ctx, const void *object)
+{
+    struct user_search *s = ctx;
+    const struct api_key *k = object;
+    for (size_t i = 0; i < k->mailboxes_count; i++) {
+        if (object_address_equal(k->mailboxes[i], s->key))
+            s->user = k->name;
+    }
+    return !s->user;
+}
+
 static bool refuse_use(const struct directory *d, enum object_kind by, directory_each_fn *uses, struct user_search *s,
                        struct fault *why)
 {
@@ -85,7 +96,8 @@ static bool check_removal(const struct directory *d, enum object_kind kind, cons
     case OBJECT_REGISTRATION:
         return refuse_use(d, OBJECT_MAILBOX, mailbox_uses, &s, why);
     case OBJECT_MAILBOX:
-        return refuse_use(d, OBJECT_APP, app_uses, &s, why) && refuse_use(d, OBJECT_ENDPOINT, endpoint_uses, &s, why);
+        return refuse_use(d, OBJECT_APP, app_uses, &s, why) && refuse_use(d, OBJECT_ENDPOINT, endpoint_uses, &s, why) &&
+               refuse_use(d, OBJECT_KEY, key_uses, &s, why);
     default:
         return true;
     }
@@ -324,6 +336,25 @@ static bool check_endpoint_put(const struct directory *d, const struct endpoint 
     return true;
 }
 
+static bool check_key_put(const struct directory *d, const struct api_key *k, struct fault *why)
+{
+    for (size_t i = 0; i < k->mailboxes_count; i++) {
+        if (!directory_mailbox(d, k->mailboxes[i]))
+            return fault_set(why, FAULT_CONFIG, REFERENCE, "there is no mailbox %s: postern mailbox list shows them",
+                             k->mailboxes[i]);
+    }
+    return true;
+}
+
+/* One user of Entra is one operator. */
+static bool check_operator_put(const struct directory *d, const struct console_operator *o, struct fault *why)
+{
+    const struct console_operator *other = directory_operator_by_entra(d, o->entra_user);
+    if (!other || text_equal_nocase(other->name, o->name))
+        return true;
+    return fault_set(why, FAULT_CONFIG, REFERENCE, "%s signs in as operator %s already", o->entra_user, other->name);
+}
+
 static bool check_put(const struct directory *d, enum object_kind kind, const void *object, struct fault *why)
 {
     switch (kind) {
@@ -335,6 +366,10 @@ static bool check_put(const struct directory *d, enum object_kind kind, const vo
         return check_app_put(d, object, why);
     case OBJECT_ENDPOINT:
         return check_endpoint_put(d, object, why);
+    case OBJECT_OPERATOR:
+        return check_operator_put(d, object, why);
+    case OBJECT_KEY:
+        return check_key_put(d, object, why);
     default:
         return true;
     }

@@ -58,6 +58,17 @@ static const struct choice after_choices[] = {
     { NULL, 0 },
 };
 
+static const struct choice role_choices[] = {
+    { "operator", OPERATOR_OPERATOR },
+    { "administrator", OPERATOR_ADMINISTRATOR },
+    { NULL, 0 },
+};
+
+static const struct choice scope_choices[] = {
+    { "send", KEY_SEND },       { "inbox", KEY_INBOX }, { "read", KEY_READ }, { "content", KEY_CONTENT },
+    { "operate", KEY_OPERATE }, { "admin", KEY_ADMIN }, { NULL, 0 },
+};
+
 #define AT(type, member) .offset = offsetof(struct type, member)
 #define TEXT(name, owner, member, its_rule) .key = name, .type = FIELD_TEXT, AT(owner, member), .rule = &(its_rule)
 #define TEXTS(name, owner, member, its_rule) \
@@ -67,7 +78,8 @@ static const struct choice after_choices[] = {
 #define FLAG(name, owner, member) .key = name, .type = FIELD_FLAG, AT(owner, member)
 #define CHOICE(name, owner, member, its_choices) \
     .key = name, .type = FIELD_CHOICE, AT(owner, member), .choices = (its_choices)
-#define SET(name, owner, member) .key = name, .type = FIELD_SET, AT(owner, member), .choices = protocol_choices
+#define SET(name, owner, member, its_choices) \
+    .key = name, .type = FIELD_SET, AT(owner, member), .choices = (its_choices)
 /* Where the group's members stand in the struct itself, `member` is the struct's first. */
 #define GROUP(name, owner, member, rows) .key = name, .type = FIELD_GROUP, AT(owner, member), .group = (rows)
 
@@ -160,7 +172,7 @@ static const struct field mailbox_fields[] = {
       .help = "Who signs in, if not the address: the delegate of a shared mailbox." },
     { TEXTS("aliases", mailbox, aliases, rule_address), .help = "Own other addresses it may send as." },
     { TEXTS("shared", mailbox, shared, rule_address), .help = "Others' addresses it holds the Send As right on." },
-    { SET("protocols", mailbox, protocols), .help = "Protocols switched on; none named: all." },
+    { SET("protocols", mailbox, protocols, protocol_choices), .help = "Protocols switched on; none named: all." },
     { GROUP("smtp", mailbox, smtp, server_fields), .help = "Instead of the provider's submission server." },
     { GROUP("imap", mailbox, imap, server_fields), .help = "Instead of the provider's IMAP server." },
     { GROUP("pop3", mailbox, pop3, server_fields), .help = "Instead of the provider's POP3 server." },
@@ -173,7 +185,7 @@ static const struct field app_fields[] = {
     { TEXT("name", app, name, rule_name), .is_required = true, .help = "Name of the app, and its user name." },
     { TEXTS("mailboxes", app, mailboxes, rule_address), .is_required = true,
       .help = "May use these; the first is the usual one." },
-    { SET("allow", app, allow), .help = "Protocols it may use; none named: all." },
+    { SET("allow", app, allow, protocol_choices), .help = "Protocols it may use; none named: all." },
     { TEXTS("from", app, from, rule_range), .help = "Address ranges it is known by without signing in." },
     { FLAG("only_from", app, only_from), .help = "Its password is needed, and works from those ranges only." },
     { FLAG("has_password", app, has_password), .initial = true, .help = "It may sign in with its own password." },
@@ -240,10 +252,31 @@ static const struct field endpoint_fields[] = {
     { NULL },
 };
 
+static const struct field operator_fields[] = {
+    { TEXT("name", console_operator, name, rule_name), .is_required = true, .help = "Name to sign in with." },
+    { CHOICE("role", console_operator, role, role_choices),
+      .help = "An operator may look; an administrator may do everything." },
+    { TEXT("entra_user", console_operator, entra_user, rule_line),
+      .help = "User name at Entra that signs in as this one." },
+    { FLAG("is_disabled", console_operator, is_disabled), .help = "May not sign in." },
+    { NULL },
+};
+
+static const struct field key_fields[] = {
+    { TEXT("name", api_key, name, rule_name), .is_required = true, .help = "Name of the key." },
+    { SET("scopes", api_key, scopes, scope_choices), .is_required = true, .help = "What its holder may do." },
+    { TEXTS("mailboxes", api_key, mailboxes, rule_address), .help = "May touch these only; none named: all." },
+    { TEXT("expires", api_key, expires, rule_date), .help = "The last day it is good." },
+    { FLAG("is_disabled", api_key, is_disabled), .help = "It is refused." },
+    { NULL },
+};
+
 const struct object_table object_tables[OBJECT_KINDS] = {
     [OBJECT_PROVIDER] = { "provider", "providers", sizeof(struct provider), provider_fields, check_provider },
     [OBJECT_REGISTRATION] = { "registration", "registrations", sizeof(struct registration), registration_fields, NULL },
     [OBJECT_MAILBOX] = { "mailbox", "mailboxes", sizeof(struct mailbox), mailbox_fields, check_mailbox },
     [OBJECT_APP] = { "app", "apps", sizeof(struct app), app_fields, check_app },
     [OBJECT_ENDPOINT] = { "endpoint", "endpoints", sizeof(struct endpoint), endpoint_fields, check_endpoint },
+    [OBJECT_OPERATOR] = { "operator", "operators", sizeof(struct console_operator), operator_fields, NULL },
+    [OBJECT_KEY] = { "key", "keys", sizeof(struct api_key), key_fields, check_key },
 };

@@ -11,7 +11,7 @@ enum field_type {
     FIELD_COUNT,  /* uint32_t up to max */
     FIELD_FLAG,   /* bool */
     FIELD_CHOICE, /* an enum (unsigned), by name */
-    FIELD_SET,    /* uint32_t of bits, a list of names; empty stands for all */
+    FIELD_SET,    /* uint32_t of bits, a list of names; empty stands for all, or is none where one is required */
     FIELD_GROUP,  /* an object with fields of its own, at offset */
 };
 
@@ -61,5 +61,6 @@ bool check_provider(void *object, struct fault *why);
 bool check_mailbox(void *object, struct fault *why);
 bool check_app(void *object, struct fault *why);
 bool check_endpoint(void *object, struct fault *why);
+bool check_key(void *object, struct fault *why);
 
 #endif

@@ -1,4 +1,5 @@
-/* object/object.h - the nouns an administrator sets up: provider, registration, mailbox, app, endpoint.
+/* object/object.h - the nouns an administrator sets up: provider, registration, mailbox, app, endpoint;
+ * and who may sign in to the console and the API beside the apps: operator (a person), key (a program).
  *
  * Plain data with no secrets in it: secrets live in the vault under the object's name. Each kind has one table of fields
  * (object/fields.c) from which JSON, YAML, validation, help and the manual are made; JSON keys use '_', YAML '-', both are read.
@@ -11,7 +12,17 @@
 #include "base/arena.h"
 #include "base/fault.h"
 
-enum object_kind { OBJECT_PROVIDER, OBJECT_REGISTRATION, OBJECT_MAILBOX, OBJECT_APP, OBJECT_ENDPOINT, OBJECT_KINDS };
+/* The numbers stand in the store: new kinds go to the end. */
+enum object_kind {
+    OBJECT_PROVIDER,
+    OBJECT_REGISTRATION,
+    OBJECT_MAILBOX,
+    OBJECT_APP,
+    OBJECT_ENDPOINT,
+    OBJECT_OPERATOR,
+    OBJECT_KEY,
+    OBJECT_KINDS
+};
 enum object_tls { OBJECT_TLS_DEFAULT, OBJECT_TLS_NONE, OBJECT_TLS_STARTTLS, OBJECT_TLS_IMPLICIT };
 enum object_sasl {
     OBJECT_SASL_DEFAULT,
@@ -139,6 +150,38 @@ struct endpoint {
     uint32_t patience_h;       /* failures are retried this long, then the mail is parked. 0: 72 */
     uint32_t keep_days;        /* how long kept mail, and the raw mail behind a webhook's link, stays. 0: 7 */
 };
+
+enum operator_role { OPERATOR_OPERATOR, OPERATOR_ADMINISTRATOR };
+
+/* A person at the console. The password, if there is one, lies in the vault. */
+struct console_operator {
+    const char *name;
+    enum operator_role role; /* operator: may look, and no more */
+    const char *entra_user;  /* user name (UPN) at Entra that signs in as this one; "" : none */
+    bool is_disabled;
+};
+
+/* What a key's holder may do; a set. */
+enum key_scope {
+    KEY_SEND = 1 << 0,
+    KEY_INBOX = 1 << 1,
+    KEY_READ = 1 << 2,
+    KEY_CONTENT = 1 << 3,
+    KEY_OPERATE = 1 << 4,
+    KEY_ADMIN = 1 << 5,
+};
+
+/* A program at the API. The key itself lies in the vault, as a hash. */
+struct api_key {
+    const char *name;
+    uint32_t scopes;        /* of enum key_scope; at least one */
+    const char **mailboxes; /* the only ones it may touch */
+    size_t mailboxes_count; /* 0: all */
+    const char *expires;    /* the last day, "2027-05-01"; or a time. "" : never */
+    bool is_disabled;
+};
+
+bool key_has_expired(const struct api_key *k, int64_t now_ms);
 
 const char *endpoint_folder(const struct endpoint *e); /* "INBOX" where none, or any spelling of it, is given */
 /* Can it be watched by POP3? There are no folders and no marks there. */

@@ -159,7 +159,7 @@ static bool read_choice(struct reading *r, const struct field *f, const json_t *
 static bool read_set(struct reading *r, const struct field *f, const json_t *value, uint32_t *into)
 {
     if (!json_is_array(value))
-        return refuse(r, f, "a list of protocols");
+        return refuse(r, f, "a list");
     uint32_t set = 0;
     size_t i;
     const json_t *item;
@@ -235,6 +235,7 @@ static bool read_fields(struct reading *r, const struct field *fields, const jso
     for (const struct field *f = fields; f->key; f++) {
         bool is_there = f->type == FIELD_TEXTS  ? *(size_t *)(void *)(base + f->count_offset) > 0
                         : f->type == FIELD_TEXT ? **(const char **)(void *)(base + f->offset) != '\0'
+                        : f->type == FIELD_SET  ? *(uint32_t *)(void *)(base + f->offset) != 0
                                                 : true;
         if (f->is_required && !is_there)
             return fault_set(r->why, FAULT_CONFIG, "object.invalid", "%s%s is missing: %s", r->path, f->key, f->help);

@@ -38,27 +38,11 @@ static bool target(struct ask *a, enum object_kind *kind, char key[KEY_SIZE], st
     return true;
 }
 
-static const void *look_up(const struct directory *d, enum object_kind kind, const char *key)
-{
-    switch (kind) {
-    case OBJECT_PROVIDER:
-        return directory_provider(d, key);
-    case OBJECT_REGISTRATION:
-        return directory_registration(d, key);
-    case OBJECT_MAILBOX:
-        return directory_mailbox(d, key);
-    case OBJECT_APP:
-        return directory_app(d, key);
-    default:
-        return directory_endpoint(d, key);
-    }
-}
-
 static bool find(struct ask *a, enum object_kind *kind, char key[KEY_SIZE], const void **object, struct fault *why)
 {
     if (!target(a, kind, key, why))
         return false;
-    *object = look_up(a->q->directory, *kind, key);
+    *object = directory_find(a->q->directory, *kind, key);
     if (*object)
         return true;
     return refuse(a, why, 404, "object.unknown", "there is no %s %s", object_kind_name(*kind), key);
@@ -179,7 +163,7 @@ static bool put(struct ask *a, enum object_kind kind, const char *key, const jso
     }
     bool ok = change(a, kind, key, object, why);
     if (ok)
-        a->out = shown(a->q, kind, look_up(a->q->directory, kind, key));
+        a->out = shown(a->q, kind, directory_find(a->q->directory, kind, key));
     json_decref(object);
     return ok;
 }
@@ -191,7 +175,7 @@ bool ask_object_put(struct ask *a, struct fault *why)
     if (!target(a, &kind, key, why))
         return false;
     const json_t *given = json_object_get(a->in, "object");
-    bool is_there = look_up(a->q->directory, kind, key) != NULL;
+    bool is_there = directory_find(a->q->directory, kind, key) != NULL;
     if (!json_is_object(given))
         return refuse(a, why, 400, "api.object", "the request holds no %s", object_kind_name(kind));
     if (is_there && json_is_true(json_object_get(a->in, "is_new")))

@@ -104,6 +104,8 @@ static void retire_by(struct relay *r, enum object_kind kind, const char *key)
         break;
     case OBJECT_APP:
     case OBJECT_ENDPOINT:
+    case OBJECT_OPERATOR:
+    case OBJECT_KEY:
     case OBJECT_KINDS:
         break;
     }

@@ -1,4 +1,4 @@
-/* role/vault.c - the keeper of secrets, wired: edges ask about app passwords, relay for tokens, admin puts secrets in and starts
+/* role/vault.c - the keeper of secrets, wired: edges ask about app passwords, relay for tokens, admin puts secrets in, asks who is at its doors and starts
  * sign-ins; the queue is told whose mail must wait for a person. What to do with all that is vault/'s and token/'s matter. */
 #include <errno.h>
 #include <pwd.h>
@@ -31,7 +31,10 @@ struct vault_role {
     struct directory *directory;
     struct http *http;
     struct tokens *tokens;
+    struct guesses *guesses;
     struct login *login;
+    struct operators *operators;
+    struct keys *keys;
     struct map *marks; /* "kind/key" -> hash of the object's JSON: the same object sent again is no change */
     struct channel *queue, *inbox; /* NULL: not there now */
     bool has_objects;              /* the queue has sent all of them once */
@@ -240,7 +243,8 @@ static void *peer_up(void *ctx, enum role_kind kind, unsigned index, struct chan
 {
     struct vault_role *self = ctx;
     struct peer *p = mem_alloc(sizeof *p);
-    struct verbs_parts parts = { role_loop(self->role), self->vault, self->directory, self->tokens, self->login };
+    struct verbs_parts parts = { role_loop(self->role), self->vault, self->directory, self->tokens,
+                                 self->guesses,         self->login, self->operators, self->keys };
     *p = (struct peer){ .self = self, .kind = kind, .channel = c };
     if (kind == ROLE_QUEUE)
         self->queue = c;
@@ -310,9 +314,13 @@ static bool start(void *ctx, struct fault *why)
     self->http = http_curl_new(loop, conf->token.proxy);
     struct tokens_parts parts = { loop, self->http, self->vault, self->directory, on_state, self };
     self->tokens = tokens_new(&parts, &settings, why);
-    if (self->tokens)
-        self->login = login_new(loop, self->vault, self->directory, why);
-    return self->login != NULL;
+    if (!self->tokens)
+        return false;
+    self->guesses = guesses_new(loop);
+    self->login = login_new(self->guesses, self->vault, self->directory, why);
+    self->operators = self->login ? operators_new(self->guesses, self->vault, why) : NULL;
+    self->keys = self->operators ? keys_new(self->vault, why) : NULL;
+    return self->keys != NULL;
 }
 
 static void reload(void *ctx, const struct conf *conf)

@@ -10,23 +10,11 @@
 #include "base/text.h"
 #include "doctor/finding.h"
 #include "token/certificate.h"
+#include "token/verbs_private.h"
 #include "vault/seal.h"
 #include "vault/sign.h"
 
 #define SECRET_MAX 4096
-
-struct verbs {
-    struct verbs_parts parts;
-    verbs_answer_fn *answer;
-    void *ctx;
-};
-
-struct asked {
-    struct verbs *v;
-    uint64_t tag;
-    const json_t *json;
-    struct bytes secret;
-};
 
 struct verbs *verbs_new(const struct verbs_parts *parts, verbs_answer_fn *answer, void *ctx)
 {
@@ -37,13 +25,15 @@ struct verbs *verbs_new(const struct verbs_parts *parts, verbs_answer_fn *answer
 
 void verbs_free(struct verbs *v)
 {
-    if (v)
-        authorize_forget_asker(v->parts.tokens, v);
+    if (!v)
+        return;
+    authorize_forget_asker(v->parts.tokens, v);
+    guesses_forget_asker(v->parts.guesses, v);
     free(v);
 }
 
-static void answer(struct verbs *v, uint64_t tag, uint32_t status, json_t *json /* taken; NULL: {} */,
-                   struct bytes secret)
+void verbs_answer(struct verbs *v, uint64_t tag, uint32_t status, json_t *json /* taken; NULL: {} */,
+                  struct bytes secret)
 {
     char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
     struct admin_answer a = { .tag = tag, .status = status, .json = text ? text : "{}", .secret = secret, .fd = -1 };
@@ -59,7 +49,7 @@ static uint32_t status_of(const struct fault *why)
     return why->kind == FAULT_RETRY || why->kind == FAULT_LOCAL ? 503 : 422;
 }
 
-static void refuse(struct verbs *v, uint64_t tag, const char *address, const struct fault *why)
+void verbs_refuse(struct verbs *v, uint64_t tag, const char *address, const struct fault *why)
 {
     const struct mailbox *m = directory_mailbox(v->parts.directory, address);
     const struct registration *r = m ? directory_registration(v->parts.directory, m->registration) : NULL;
@@ -73,16 +63,16 @@ static void refuse(struct verbs *v, uint64_t tag, const char *address, const str
     const char *cause = json_string_value(json_object_get(finding, "cause"));
     json_t *json = json_pack("{s:s, s:s, s:[o]}", "title", f && cause ? cause : "Refused", "detail", why->text,
                              "findings", finding);
-    answer(v, tag, status_of(why), json, BYTES_NONE);
+    verbs_answer(v, tag, status_of(why), json, BYTES_NONE);
 }
 
-static void mistaken(const struct asked *a, const char *text)
+void verbs_mistaken(const struct asked *a, const char *text)
 {
-    answer(a->v, a->tag, 400, json_pack("{s:s, s:s}", "title", "The request can't be understood", "detail", text),
-           BYTES_NONE);
+    verbs_answer(a->v, a->tag, 400, json_pack("{s:s, s:s}", "title", "The request can't be understood", "detail", text),
+                 BYTES_NONE);
 }
 
-static const char *text_in(const struct asked *a, const char *key)
+const char *asked_text(const struct asked *a, const char *key)
 {
     const char *text = json_string_value(json_object_get(a->json, key));
     return text ? text : "";
@@ -99,24 +89,24 @@ static struct bytes without_newline(struct bytes secret)
 /* The object may reach us only after the secret does: then the name counts as it is given. */
 static const char *registration_name(const struct asked *a)
 {
-    const char *name = text_in(a, "name");
+    const char *name = asked_text(a, "name");
     const struct registration *r = directory_registration(a->v->parts.directory, name);
     return r ? r->name : name;
 }
 
 static const char *mailbox_address(const struct asked *a)
 {
-    const char *address = text_in(a, "address");
+    const char *address = asked_text(a, "address");
     const struct mailbox *m = directory_mailbox(a->v->parts.directory, address);
     return m ? m->address : address;
 }
 
-static void conclude(const struct asked *a, bool ok, const struct fault *why)
+void verbs_conclude(const struct asked *a, bool ok, const struct fault *why)
 {
     if (ok)
-        answer(a->v, a->tag, 204, NULL, BYTES_NONE);
+        verbs_answer(a->v, a->tag, 204, NULL, BYTES_NONE);
     else
-        refuse(a->v, a->tag, text_in(a, "address"), why);
+        verbs_refuse(a->v, a->tag, asked_text(a, "address"), why);
 }
 
 static void registration_secret(const struct asked *a)
@@ -125,19 +115,19 @@ static void registration_secret(const struct asked *a)
     struct bytes secret = without_newline(a->secret);
     const char *name = registration_name(a);
     if (secret.size == 0 || secret.size > SECRET_MAX) {
-        mistaken(a, "a secret of 1 to 4096 bytes is wanted");
+        verbs_mistaken(a, "a secret of 1 to 4096 bytes is wanted");
         return;
     }
     bool ok = vault_put(a->v->parts.vault, VAULT_REGISTRATION_SECRET, name, secret, &why);
     if (ok)
         tokens_secret_changed(a->v->parts.tokens, name);
-    conclude(a, ok, &why);
+    verbs_conclude(a, ok, &why);
 }
 
 static void registration_certificate(const struct asked *a)
 {
     struct fault why = { 0 };
-    const char *name = registration_name(a), *subject = text_in(a, "subject");
+    const char *name = registration_name(a), *subject = asked_text(a, "subject");
     int64_t now_ms = loop_wall_ms(a->v->parts.loop);
     char *ours = mem_printf("Postern %s", name);
     struct certificate *c = a->secret.size > 0
@@ -147,10 +137,10 @@ static void registration_certificate(const struct asked *a)
     if (c && vault_put(a->v->parts.vault, VAULT_REGISTRATION_CERTIFICATE, name, secret_bytes(c->pem), &why)) {
         json_t *json = json_pack("{s:s, s:s, s:s, s:s}", "certificate_pem", c->public_pem, "certificate_sha256",
                                  c->sha256, "certificate_sha1", c->sha1, "certificate_expires", c->expires);
-        answer(a->v, a->tag, 200, json, BYTES_NONE);
+        verbs_answer(a->v, a->tag, 200, json, BYTES_NONE);
         tokens_secret_changed(a->v->parts.tokens, name);
     } else {
-        refuse(a->v, a->tag, "", &why);
+        verbs_refuse(a->v, a->tag, "", &why);
     }
     certificate_free(c);
 }
@@ -163,7 +153,7 @@ static void registration_forget(const struct asked *a)
     for (size_t i = 0; ok && i < sizeof kinds / sizeof kinds[0]; i++)
         ok = vault_remove(a->v->parts.vault, kinds[i], registration_name(a), &why);
     tokens_secret_changed(a->v->parts.tokens, registration_name(a));
-    conclude(a, ok, &why);
+    verbs_conclude(a, ok, &why);
 }
 
 static void mailbox_password(const struct asked *a)
@@ -171,32 +161,32 @@ static void mailbox_password(const struct asked *a)
     struct fault why = { 0 };
     struct bytes password = without_newline(a->secret);
     if (password.size == 0 || password.size > SECRET_MAX) {
-        mistaken(a, "a password of 1 to 4096 bytes is wanted");
+        verbs_mistaken(a, "a password of 1 to 4096 bytes is wanted");
         return;
     }
     bool ok = vault_put(a->v->parts.vault, VAULT_MAILBOX_PASSWORD, mailbox_address(a), password, &why);
     if (ok)
         tokens_password_changed(a->v->parts.tokens, mailbox_address(a));
-    conclude(a, ok, &why);
+    verbs_conclude(a, ok, &why);
 }
 
 static void mailbox_forget(const struct asked *a)
 {
     struct fault why = { 0 };
     bool ok = tokens_forget(a->v->parts.tokens, mailbox_address(a), &why);
-    conclude(a, ok, &why);
+    verbs_conclude(a, ok, &why);
 }
 
 static void grant_get(const struct asked *a)
 {
     struct fault why = { 0 };
-    json_t *json = tokens_grant_json(a->v->parts.tokens, text_in(a, "address"));
+    json_t *json = tokens_grant_json(a->v->parts.tokens, asked_text(a, "address"));
     if (json) {
-        answer(a->v, a->tag, 200, json, BYTES_NONE);
+        verbs_answer(a->v, a->tag, 200, json, BYTES_NONE);
         return;
     }
-    fault_set(&why, FAULT_HOLD, "mailbox.unknown", "there is no mailbox %s", text_in(a, "address"));
-    refuse(a->v, a->tag, text_in(a, "address"), &why);
+    fault_set(&why, FAULT_HOLD, "mailbox.unknown", "there is no mailbox %s", asked_text(a, "address"));
+    verbs_refuse(a->v, a->tag, asked_text(a, "address"), &why);
 }
 
 struct listing {
@@ -215,88 +205,89 @@ static void grant_list(const struct asked *a)
 {
     struct listing l = { a->v->parts.tokens, json_array() };
     directory_each(a->v->parts.directory, OBJECT_MAILBOX, add_grant, &l);
-    answer(a->v, a->tag, 200, json_pack("{s:o}", "items", l.items), BYTES_NONE);
+    verbs_answer(a->v, a->tag, 200, json_pack("{s:o}", "items", l.items), BYTES_NONE);
 }
 
 static void on_authorized(void *ctx, uint64_t tag, const char *address, const json_t *result, const struct fault *why)
 {
     struct verbs *v = ctx;
     if (result)
-        answer(v, tag, 200, json_incref((json_t *)(uintptr_t)result), BYTES_NONE);
+        verbs_answer(v, tag, 200, json_incref((json_t *)(uintptr_t)result), BYTES_NONE);
     else
-        refuse(v, tag, address, why);
+        verbs_refuse(v, tag, address, why);
 }
 
 static void authorize_start_verb(const struct asked *a)
 {
-    struct authorize_start start = { text_in(a, "address"), text_in(a, "method"), text_in(a, "redirect_uri") };
+    struct authorize_start start = { asked_text(a, "address"), asked_text(a, "method"), asked_text(a, "redirect_uri") };
     authorize_begin(a->v->parts.tokens, &start, on_authorized, a->v, a->tag);
 }
 
 static void authorize_finish_verb(const struct asked *a)
 {
-    authorize_finish(a->v->parts.tokens, text_in(a, "id"), a->secret, on_authorized, a->v, a->tag);
+    authorize_finish(a->v->parts.tokens, asked_text(a, "id"), a->secret, on_authorized, a->v, a->tag);
 }
 
 static void authorize_wait_verb(const struct asked *a)
 {
-    authorize_wait(a->v->parts.tokens, text_in(a, "id"), on_authorized, a->v, a->tag);
+    authorize_wait(a->v->parts.tokens, asked_text(a, "id"), on_authorized, a->v, a->tag);
 }
 
 static void app_password(const struct asked *a)
 {
     struct fault why = { 0 };
-    const struct app *app = directory_app(a->v->parts.directory, text_in(a, "name"));
-    const char *name = app ? app->name : text_in(a, "name");
+    const struct app *app = directory_app(a->v->parts.directory, asked_text(a, "name"));
+    const char *name = app ? app->name : asked_text(a, "name");
     struct secret *password = login_new_password(a->v->parts.login, name, &why);
     if (!password) {
-        refuse(a->v, a->tag, "", &why);
+        verbs_refuse(a->v, a->tag, "", &why);
         return;
     }
-    answer(a->v, a->tag, 200, json_pack("{s:s, s:s}", "name", name, "user", name), secret_bytes(password));
+    verbs_answer(a->v, a->tag, 200, json_pack("{s:s, s:s}", "name", name, "user", name), secret_bytes(password));
     secret_free(password);
 }
 
 static void app_forget(const struct asked *a)
 {
     struct fault why = { 0 };
-    bool ok = login_forget_app(a->v->parts.login, text_in(a, "name"), &why);
-    conclude(a, ok, &why);
+    bool ok = login_forget_app(a->v->parts.login, asked_text(a, "name"), &why);
+    verbs_conclude(a, ok, &why);
 }
 
 /* A key for an endpoint's signatures, shown in the answer and never again. */
 static void endpoint_key(const struct asked *a)
 {
     struct fault why = { 0 };
-    const char *name = text_in(a, "name");
+    const char *name = asked_text(a, "name");
     struct secret *key = sign_new_key(a->v->parts.vault, name, without_newline(a->secret), &why);
     if (!key) {
-        refuse(a->v, a->tag, "", &why);
+        verbs_refuse(a->v, a->tag, "", &why);
         return;
     }
-    answer(a->v, a->tag, 200, json_pack("{s:s}", "name", name), secret_bytes(key));
+    verbs_answer(a->v, a->tag, 200, json_pack("{s:s}", "name", name), secret_bytes(key));
     secret_free(key);
 }
 
 static void endpoint_forget(const struct asked *a)
 {
     struct fault why = { 0 };
-    bool ok = sign_forget_key(a->v->parts.vault, text_in(a, "name"), &why);
-    conclude(a, ok, &why);
+    bool ok = sign_forget_key(a->v->parts.vault, asked_text(a, "name"), &why);
+    verbs_conclude(a, ok, &why);
 }
 
 /* Whoever shows a link need not know the key to learn whether it is one of ours. */
 static void link_check(const struct asked *a)
 {
     struct fault why = { 0 };
-    const char *text = text_in(a, "text");
-    if (sign_is(a->v->parts.vault, RAW_LINK_KEY, bytes_of(text), text_in(a, "signature"), &why)) {
-        answer(a->v, a->tag, 204, NULL, BYTES_NONE);
+    const char *text = asked_text(a, "text");
+    if (sign_is(a->v->parts.vault, RAW_LINK_KEY, bytes_of(text), asked_text(a, "signature"), &why)) {
+        verbs_answer(a->v, a->tag, 204, NULL, BYTES_NONE);
     } else if (why.kind != FAULT_NONE) {
-        refuse(a->v, a->tag, "", &why);
+        verbs_refuse(a->v, a->tag, "", &why);
     } else {
-        answer(a->v, a->tag, 404,
-               json_pack("{s:s, s:s}", "title", "Not signed here", "detail", "the signature is wrong"), BYTES_NONE);
+        verbs_answer(a->v, a->tag, 404,
+                     json_pack("{s:s, s:s}", "title", "Not signed here", "detail", "the signature is wrong"),
+                     BYTES_NONE);
     }
 }
 
@@ -326,17 +317,14 @@ static void vault_rekey_verb(const struct asked *a)
     struct secret *next = next_master_key(a, &why);
     if (next && vault_rekey(a->v->parts.vault, next, &why)) {
         log_info("vault.rekeyed", LOG_TEXT("source", vault_key_source(a->v->parts.vault)));
-        answer(a->v, a->tag, 200, NULL, BYTES_NONE);
+        verbs_answer(a->v, a->tag, 200, NULL, BYTES_NONE);
     } else {
-        refuse(a->v, a->tag, "", &why);
+        verbs_refuse(a->v, a->tag, "", &why);
     }
     secret_free(next);
 }
 
-static const struct verb {
-    const char *name, *needs; /* the key that must be there */
-    void (*run)(const struct asked *a);
-} verbs[] = {
+static const struct verb verbs[] = {
     { "registration.secret", "name", registration_secret },
     { "registration.certificate", "name", registration_certificate },
     { "registration.forget", "name", registration_forget },
@@ -349,9 +337,17 @@ static const struct verb {
     { "authorize.wait", "id", authorize_wait_verb },
     { "app.password", "name", app_password },
     { "app.forget", "name", app_forget },
+    { "app.check", "user", app_check },
     { "endpoint.key", "name", endpoint_key },
     { "endpoint.forget", "name", endpoint_forget },
     { "link.check", "text", link_check },
+    { "operator.check", "name", operator_check },
+    { "operator.password", "name", operator_password },
+    { "operator.list", NULL, operator_list },
+    { "operator.forget", "name", operator_forget },
+    { "key.new", "name", key_new },
+    { "key.check", NULL, key_check },
+    { "key.forget", "name", key_forget },
     { "vault.rekey", NULL, vault_rekey_verb },
 };
 
@@ -360,9 +356,9 @@ static void run(const struct verb *verb, struct asked *a, const char *text)
     json_t *json = text[0] ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : json_object();
     a->json = json;
     if (!json_is_object(json))
-        mistaken(a, "a JSON object is wanted");
-    else if (verb->needs && text_in(a, verb->needs)[0] == '\0')
-        mistaken(a, "a key is missing: see the list of verbs");
+        verbs_mistaken(a, "a JSON object is wanted");
+    else if (verb->needs && asked_text(a, verb->needs)[0] == '\0')
+        verbs_mistaken(a, "a key is missing: see the list of verbs");
     else
         verb->run(a);
     json_decref(json);
@@ -377,11 +373,12 @@ void verbs_ask(struct verbs *v, const struct admin_ask *ask)
             return;
         }
     }
-    answer(v, ask->tag, 404, json_pack("{s:s, s:s}", "title", "The vault knows no such verb", "detail", ask->verb),
-           BYTES_NONE);
+    verbs_answer(v, ask->tag, 404,
+                 json_pack("{s:s, s:s}", "title", "The vault knows no such verb", "detail", ask->verb), BYTES_NONE);
 }
 
 void verbs_cancel(struct verbs *v, uint64_t tag)
 {
     authorize_cancel(v->parts.tokens, v, tag);
+    guesses_cancel(v->parts.guesses, v, tag);
 }

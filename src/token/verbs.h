@@ -4,7 +4,9 @@
 
 #include "msg/admin_msg.h"
 #include "token/authorize.h"
+#include "vault/keys.h"
 #include "vault/login.h"
+#include "vault/operators.h"
 
 struct verbs;
 
@@ -13,7 +15,10 @@ struct verbs_parts { /* lent for life */
     struct vault *vault;
     struct directory *directory;
     struct tokens *tokens;
+    struct guesses *guesses;
     struct login *login;
+    struct operators *operators;
+    struct keys *keys;
 };
 
 /* The answer is lent for the call. Once per ask, maybe inside verbs_ask(); not after a cancel. */

@@ -1,14 +1,11 @@
 /* vault/login.h - is this password an app's, and may the app come in this way?
  *
- * Seen before: answered at once. Else the Argon2id work is done one hash per turn of the loop, in a bounded line; past its end the
- * answer is FAULT_RETRY. An unknown name costs the same work and gets the same answer as a wrong password. Wrong ones are counted
- * per app and address, and per address: first answers are delayed, then new passwords are not looked at for a while (FAULT_RETRY);
- * a password known to be right always passes. Nothing here ever touches a token. */
+ * How a password is compared, and wrong ones are slowed, is guess.h's matter. Nothing here ever touches a token. */
 #ifndef VAULT_LOGIN_H
 #define VAULT_LOGIN_H
 
-#include "loop/loop.h"
 #include "object/directory.h"
+#include "vault/guess.h"
 #include "vault/vault.h"
 
 struct login;
@@ -29,8 +26,8 @@ struct login_verdict {
 /* Lent for the call. Once per question, maybe inside login_check(). Must not call login_forget_asker(). */
 typedef void login_done_fn(void *ctx, uint64_t tag, const struct login_verdict *v);
 
-/* Both lent for life. Reads the stored hashes. */
-struct login *login_new(struct loop *l, struct vault *v, struct directory *d, struct fault *why);
+/* All lent for life. Reads the stored hashes. */
+struct login *login_new(struct guesses *guesses, struct vault *v, struct directory *d, struct fault *why);
 void login_free(struct login *l); /* takes NULL; open questions are dropped */
 void login_check(struct login *l, const struct login_question *q, login_done_fn *done, void *ctx, uint64_t tag);
 void login_forget_asker(struct login *l, const void *ctx);

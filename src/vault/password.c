@@ -7,8 +7,6 @@
 
 #include "base/arena.h"
 
-#define OPERATIONS 1
-#define MEMORY (8u << 20)
 #define GROUPS 4
 #define GROUP_SIZE 7
 
@@ -54,14 +52,30 @@ struct secret *password_normal(struct bytes typed)
     return normal;
 }
 
-void password_hash(const struct secret *normal, char out[PASSWORD_HASH_SIZE])
+static const struct {
+    unsigned long long passes;
+    size_t memory;
+} costs[PASSWORD_COSTS] = { [PASSWORD_MADE] = { 1, 8u << 20 }, [PASSWORD_CHOSEN] = { 3, 32u << 20 } };
+
+void password_hash(enum password_cost cost, const struct secret *normal, char out[PASSWORD_HASH_SIZE])
 {
     struct bytes p = secret_bytes(normal);
-    if (crypto_pwhash_str_alg(out, (const char *)p.data, p.size, OPERATIONS, MEMORY, crypto_pwhash_ALG_ARGON2ID13) !=
-        0) {
+    if (crypto_pwhash_str_alg(out, (const char *)p.data, p.size, costs[cost].passes, costs[cost].memory,
+                              crypto_pwhash_ALG_ARGON2ID13) != 0) {
         fprintf(stderr, "postern: out of memory for a password's hash\n");
         abort();
     }
+}
+
+void password_hash_of_nobody(enum password_cost cost, char out[PASSWORD_HASH_SIZE])
+{
+    uint8_t random[32];
+    char salt[24], hash[48];
+    secret_random(random, sizeof random);
+    sodium_bin2base64(salt, sizeof salt, random, 16, sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+    sodium_bin2base64(hash, sizeof hash, random, sizeof random, sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+    snprintf(out, PASSWORD_HASH_SIZE, "$argon2id$v=19$m=%zu,t=%llu,p=1$%s$%s", costs[cost].memory >> 10,
+             costs[cost].passes, salt, hash);
 }
 
 bool password_is(const struct secret *normal, const char *hash)

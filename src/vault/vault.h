@@ -26,6 +26,8 @@
 #define VAULT_APP_PASSWORD "app"
 #define VAULT_ENDPOINT_KEY "endpoint"
 #define VAULT_LINK_KEY "link"
+#define VAULT_OPERATOR_PASSWORD "operator"
+#define VAULT_API_KEY "apikey"
 
 struct vault;
 

@@ -31,7 +31,10 @@ static struct {
     char secret[64];
 } heard[8];
 static struct verbs *verbs;
+static struct guesses *guesses;
 static struct login *login;
+static struct operators *operators;
+static struct keys *keys;
 
 static void on_answer(void *ctx, const struct admin_answer *a)
 {
@@ -47,8 +50,11 @@ static void on_answer(void *ctx, const struct admin_answer *a)
 static int set_up(void **unused)
 {
     world_set_up(unused);
-    login = login_new(w.loop, w.vault, w.directory, NULL);
-    struct verbs_parts parts = { w.loop, w.vault, w.directory, w.tokens, login };
+    guesses = guesses_new(w.loop);
+    login = login_new(guesses, w.vault, w.directory, NULL);
+    operators = operators_new(guesses, w.vault, NULL);
+    keys = keys_new(w.vault, NULL);
+    struct verbs_parts parts = { w.loop, w.vault, w.directory, w.tokens, guesses, login, operators, keys };
     verbs = verbs_new(&parts, on_answer, NULL);
     return 0;
 }
@@ -56,7 +62,10 @@ static int set_up(void **unused)
 static int tear_down(void **unused)
 {
     verbs_free(verbs);
+    keys_free(keys);
+    operators_free(operators);
     login_free(login);
+    guesses_free(guesses);
     for (size_t i = 0; i < 8; i++)
         json_decref(heard[i].json);
     memset(heard, 0, sizeof heard);

@@ -19,6 +19,7 @@ static char state[64];
 static struct loop *loop;
 static struct vault *vault;
 static struct directory *directory;
+static struct guesses *guesses;
 static struct login *login;
 static char scanner[PASSWORD_TEXT_SIZE], shop[PASSWORD_TEXT_SIZE];
 
@@ -66,7 +67,8 @@ static void open_all(void)
     snprintf(path, sizeof path, "%s/vault", state);
     snprintf(key, sizeof key, "%s/master.key", state);
     vault = vault_open(path, master_key_read("file", key, path, NULL), NULL);
-    login = login_new(loop, vault, directory, NULL);
+    guesses = guesses_new(loop);
+    login = login_new(guesses, vault, directory, NULL);
     assert_non_null(login);
 }
 
@@ -93,6 +95,7 @@ static int tear_down(void **unused)
 {
     char command[128];
     login_free(login);
+    guesses_free(guesses);
     vault_free(vault);
     directory_free(directory);
     loop_free(loop);
@@ -206,6 +209,7 @@ static void test_rotation_ends_the_old_password(void **unused)
     ask("scanner", fresh);
     assert_true(last.is_ok);
     login_free(login);
+    guesses_free(guesses);
     vault_free(vault);
     open_all();
     ask("scanner", fresh);
