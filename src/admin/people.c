@@ -1,9 +1,33 @@
-/* What the objects say, as of now, of those who signed in. */
+/* What the objects say, as of now, of those who signed in: an operator that is switched off, or a key that ends, is out at once. */
 #include "admin/admin_private.h"
+#include "base/text.h"
+
+_Static_assert((unsigned)KEY_SEND == RIGHT_SEND && (unsigned)KEY_INBOX == RIGHT_INBOX &&
+                   (unsigned)KEY_READ == RIGHT_READ && (unsigned)KEY_CONTENT == RIGHT_CONTENT &&
+                   (unsigned)KEY_OPERATE == RIGHT_OPERATE && (unsigned)KEY_ADMIN == RIGHT_ADMIN,
+               "a key's scopes are rights");
+
+/* What people have by their role; who may read mail is a matter of its own. */
+static uint32_t rights_of_role(const struct admin *a, enum operator_role role)
+{
+    const uint32_t mail = RIGHT_CONTENT | RIGHT_INBOX;
+    const char *who = a->conf->console.originals;
+    bool is_administrator = role == OPERATOR_ADMINISTRATOR;
+    uint32_t rights = is_administrator ? RIGHTS_ALL & ~mail : RIGHT_READ;
+    if (text_equal(who, "everybody") || (is_administrator && !text_equal(who, "nobody")))
+        rights |= mail;
+    return rights;
+}
 
 bool people_operator(struct request *r, const char *name, struct principal *out)
 {
-    return false;
+    const struct console_operator *o = directory_operator(r->admin->directory, name);
+    if (!o || o->is_disabled)
+        return false;
+    out->kind = PRINCIPAL_OPERATOR;
+    out->name = arena_strdup(r->arena, o->name);
+    out->rights = rights_of_role(r->admin, o->role);
+    return true;
 }
 
 bool people_offer_entra(const struct admin *a)
@@ -13,5 +37,15 @@ bool people_offer_entra(const struct admin *a)
 
 bool people_key(struct request *r, const char *name, struct principal *out)
 {
-    return false;
+    const struct api_key *k = directory_key(r->admin->directory, name);
+    if (!k || k->is_disabled || key_has_expired(k, loop_wall_ms(r->admin->loop)))
+        return false;
+    out->kind = PRINCIPAL_KEY;
+    out->name = arena_strdup(r->arena, k->name);
+    out->rights = k->scopes;
+    out->mailboxes = arena_array(r->arena, k->mailboxes_count, sizeof *out->mailboxes);
+    out->mailboxes_count = k->mailboxes_count;
+    for (size_t i = 0; i < k->mailboxes_count; i++)
+        out->mailboxes[i] = arena_strdup(r->arena, k->mailboxes[i]);
+    return true;
 }
