@@ -34,7 +34,7 @@ static struct verbs *verbs;
 static struct guesses *guesses;
 static struct login *login;
 static struct operators *operators;
-static struct keys *keys;
+static struct keys *api_keys;
 
 static void on_answer(void *ctx, const struct admin_answer *a)
 {
@@ -53,8 +53,8 @@ static int set_up(void **unused)
     guesses = guesses_new(w.loop);
     login = login_new(guesses, w.vault, w.directory, NULL);
     operators = operators_new(guesses, w.vault, NULL);
-    keys = keys_new(w.vault, NULL);
-    struct verbs_parts parts = { w.loop, w.vault, w.directory, w.tokens, guesses, login, operators, keys };
+    api_keys = keys_new(w.vault, NULL);
+    struct verbs_parts parts = { w.loop, w.vault, w.directory, w.tokens, guesses, login, operators, api_keys };
     verbs = verbs_new(&parts, on_answer, NULL);
     return 0;
 }
@@ -62,7 +62,7 @@ static int set_up(void **unused)
 static int tear_down(void **unused)
 {
     verbs_free(verbs);
-    keys_free(keys);
+    keys_free(api_keys);
     operators_free(operators);
     login_free(login);
     guesses_free(guesses);
