@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "doctor/trial_report.h"
 #include "inbox/inbox_private.h"
 
 struct probe {
@@ -27,8 +28,7 @@ struct probe {
     bool is_over;
     struct buf folders;
     size_t messages, folders_count;
-    int64_t step_ms; /* when the running step began */
-    json_t *steps, *findings;
+    struct trial_report report;
     struct loop_deferred burial;
 };
 
@@ -36,17 +36,9 @@ struct probe {
 
 static void tell(struct probe *p, const char *step, bool ok, const char *seen)
 {
-    int64_t now = loop_now_ms(p->inbox->loop);
-    char clean[1024];
-
-    text_sanitize(bytes_of(seen), clean, sizeof clean);
-    json_t *j = json_pack("{s:s, s:b, s:I, s:s}", "step", step, "ok", ok, "ms", (json_int_t)(now - p->step_ms), "seen",
-                          clean);
-    char *text = json_dumps(j, JSON_COMPACT);
+    char *text = trial_report_step(&p->report, loop_now_ms(p->inbox->loop), step, ok, seen);
     const struct admin_progress message = { .tag = p->tag, .json = text };
 
-    p->step_ms = now;
-    json_array_append_new(p->steps, j);
     p->inbox->host.progress(p->inbox->ctx, &message);
     free(text);
 }
@@ -55,8 +47,7 @@ static void on_burial(void *ctx)
 {
     struct probe *p = ctx;
 
-    json_decref(p->steps);
-    json_decref(p->findings);
+    trial_report_fini(&p->report);
     buf_fini(&p->folders);
     arena_free(p->life);
     free(p);
@@ -76,17 +67,13 @@ static void let_go(struct probe *p)
 
 static void finish(struct probe *p)
 {
-    bool ok = json_array_size(p->findings) == 0;
-    json_t *j = json_pack("{s:b, s:O, s:O}", "ok", ok, "steps", p->steps, "findings", p->findings);
-    if (!ok)
-        json_object_set_new(j, "title", json_string("The mailbox does not work yet"));
-    char *text = json_dumps(j, JSON_COMPACT);
+    bool ok = trial_report_is_ok(&p->report);
+    char *text = trial_report_end(&p->report, "The mailbox does not work yet");
     const struct admin_answer message = { .tag = p->tag, .status = ok ? 200 : 422, .json = text, .fd = -1 };
 
     p->inbox->host.answer(p->inbox->ctx, &message);
     log_info("mailbox.tested", LOG_TEXT("mailbox", p->mailbox), LOG_BOOL("ok", ok));
     free(text);
-    json_decref(j);
     let_go(p);
 }
 
@@ -104,7 +91,7 @@ static struct finding_facts facts_of(const struct probe *p)
 static void add_finding(struct probe *p, const struct finding *f, const char *seen)
 {
     struct finding_facts facts = facts_of(p);
-    json_array_append_new(p->findings, finding_json(f, seen, &facts));
+    trial_report_add(&p->report, finding_json(f, seen, &facts));
 }
 
 static void end_by_fault(struct probe *p, const char *step, const struct fault *why)
@@ -112,7 +99,7 @@ static void end_by_fault(struct probe *p, const char *step, const struct fault *
     struct finding_facts facts = facts_of(p);
 
     tell(p, step, false, why->text);
-    json_array_append_new(p->findings, finding_json_of_fault(why, &facts));
+    trial_report_add(&p->report, finding_json_of_fault(why, &facts));
     finish(p);
 }
 
@@ -153,7 +140,9 @@ static void on_step(void *ctx, const char *step, const char *seen)
 static const char *step_of_failure(const struct probe *p, const struct inlet_trouble *t)
 {
     if (strcmp(t->when, "connect") == 0)
-        return strncmp(t->fault.id, "tls.", 4) == 0 ? "tls" : json_array_size(p->steps) > 1 ? "greeting" : "connection";
+        return strncmp(t->fault.id, "tls.", 4) == 0 ? "tls"
+               : trial_report_steps(&p->report) > 1 ? "greeting"
+                                                    : "connection";
     if (strcmp(t->when, "starttls") == 0)
         return "tls";
     if (strcmp(t->when, "auth") == 0)
@@ -238,7 +227,7 @@ static void imap_ready(void *ctx)
     struct probe *p = ctx;
     struct imap_client *c = inlet_imap(p->inlet);
 
-    if (json_array_size(p->findings) > 0) {
+    if (!trial_report_is_ok(&p->report)) {
         finish(p);
         return;
     }
@@ -293,7 +282,7 @@ static void pop3_ready(void *ctx)
     struct probe *p = ctx;
     struct pop3_client *c = inlet_pop3(p->inlet);
 
-    if (json_array_size(p->findings) > 0) {
+    if (!trial_report_is_ok(&p->report)) {
         finish(p);
         return;
     }
@@ -381,9 +370,7 @@ static struct probe *probe_new(struct inbox *i, const struct mailbox *m, uint32_
     p->client_id = arena_strdup(p->life, reg ? reg->client_id : "");
     p->host = arena_strdup(p->life, server.host);
     p->port = (uint16_t)server.port;
-    p->step_ms = loop_now_ms(i->loop);
-    p->steps = json_array();
-    p->findings = json_array();
+    trial_report_init(&p->report, loop_now_ms(i->loop));
     buf_init(&p->folders, 1024);
     loop_deferred_init(&p->burial, on_burial, p);
     list_append(&i->probes, &p->node);

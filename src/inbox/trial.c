@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "doctor/trial_report.h"
 #include "inbox/inbox_private.h"
 
 struct trial {
@@ -19,8 +20,7 @@ struct trial {
     uint64_t tag;
     char *endpoint, *mailbox;
     int fd;
-    int64_t step_ms;
-    json_t *steps, *findings;
+    struct trial_report report;
 };
 
 static void forget(struct trial *t)
@@ -30,8 +30,7 @@ static void forget(struct trial *t)
         handoff_cancel(t->run);
     if (t->fd >= 0)
         close(t->fd);
-    json_decref(t->steps);
-    json_decref(t->findings);
+    trial_report_fini(&t->report);
     free(t->endpoint);
     free(t->mailbox);
     free(t);
@@ -39,18 +38,10 @@ static void forget(struct trial *t)
 
 static void tell(struct trial *t, const char *step, bool ok, const char *seen)
 {
-    int64_t now = loop_now_ms(t->inbox->loop);
-    char clean[1024];
+    char *text = trial_report_step(&t->report, loop_now_ms(t->inbox->loop), step, ok, seen);
+    const struct admin_progress message = { .tag = t->tag, .json = text };
 
-    text_sanitize(bytes_of(seen), clean, sizeof clean);
-    json_t *j = json_pack("{s:s, s:b, s:I, s:s}", "step", step, "ok", ok, "ms", (json_int_t)(now - t->step_ms), "seen",
-                          clean);
-    char *text = json_dumps(j, JSON_COMPACT);
-    const struct admin_progress m = { .tag = t->tag, .json = text };
-
-    t->step_ms = now;
-    json_array_append_new(t->steps, j);
-    t->inbox->host.progress(t->inbox->ctx, &m);
+    t->inbox->host.progress(t->inbox->ctx, &message);
     free(text);
 }
 
@@ -61,22 +52,18 @@ static void add_finding(struct trial *t, const char *id, const char *seen)
     struct fault why;
 
     fault_set(&why, FAULT_RETRY, id, "%s", seen);
-    json_array_append_new(t->findings, f ? finding_json(f, seen, &facts) : finding_json_of_fault(&why, &facts));
+    trial_report_add(&t->report, f ? finding_json(f, seen, &facts) : finding_json_of_fault(&why, &facts));
 }
 
 static void finish(struct trial *t)
 {
-    bool ok = json_array_size(t->findings) == 0;
-    json_t *j = json_pack("{s:b, s:O, s:O}", "ok", ok, "steps", t->steps, "findings", t->findings);
-    if (!ok)
-        json_object_set_new(j, "title", json_string("The endpoint does not take mail yet"));
-    char *text = json_dumps(j, JSON_COMPACT);
-    const struct admin_answer m = { .tag = t->tag, .status = ok ? 200 : 422, .json = text, .fd = -1 };
+    bool ok = trial_report_is_ok(&t->report);
+    char *text = trial_report_end(&t->report, "The endpoint does not take mail yet");
+    const struct admin_answer message = { .tag = t->tag, .status = ok ? 200 : 422, .json = text, .fd = -1 };
 
-    t->inbox->host.answer(t->inbox->ctx, &m);
+    t->inbox->host.answer(t->inbox->ctx, &message);
     log_info("endpoint.tested", LOG_TEXT("endpoint", t->endpoint), LOG_BOOL("ok", ok));
     free(text);
-    json_decref(j);
     forget(t);
 }
 
@@ -158,7 +145,7 @@ static void tell_folder(struct trial *t)
     tell(t, "folder", w->failures == 0, text);
     json_t *finding = w->failures > 0 ? state_finding(t->inbox, w) : NULL;
     if (finding)
-        json_array_append_new(t->findings, finding);
+        trial_report_add(&t->report, finding);
 }
 
 /* -- from admin -- */
@@ -175,14 +162,10 @@ void trial_start(struct inbox *i, const struct admin_ask *ask)
         return;
     }
     struct trial *t = mem_alloc(sizeof *t);
-    *t = (struct trial){ .inbox = i,
-                         .tag = ask->tag,
-                         .endpoint = mem_strdup(e->name),
-                         .mailbox = mem_strdup(e->mailbox),
-                         .fd = -1,
-                         .step_ms = loop_now_ms(i->loop),
-                         .steps = json_array(),
-                         .findings = json_array() };
+    *t = (struct trial){
+        .inbox = i, .tag = ask->tag, .endpoint = mem_strdup(e->name), .mailbox = mem_strdup(e->mailbox), .fd = -1
+    };
+    trial_report_init(&t->report, loop_now_ms(i->loop));
     list_append(&i->trials, &t->node);
     json_decref(asked);
     tell_folder(t);

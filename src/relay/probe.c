@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "doctor/trial_report.h"
 #include "relay/relay_private.h"
 
 struct probe {
@@ -23,9 +24,7 @@ struct probe {
     const char *mailbox, *to, *tenant, *client_id, *object_id, *host;
     uint16_t port;
     bool wants_send, is_started, is_over;
-    int64_t step_ms; /* when the running step began */
-    json_t *steps;   /* array */
-    json_t *findings;
+    struct trial_report report;
     struct smtp_envelope env;
     struct smtp_recipient recipient;
     char *message;
@@ -34,25 +33,11 @@ struct probe {
 
 /* -- telling -- */
 
-static json_t *step_json(struct probe *p, const char *step, bool ok, const char *seen)
-{
-    int64_t now = loop_now_ms(p->relay->loop);
-    char clean[1024];
-
-    text_sanitize(bytes_of(seen), clean, sizeof clean);
-    json_t *j = json_pack("{s:s, s:b, s:I, s:s}", "step", step, "ok", ok, "ms", (json_int_t)(now - p->step_ms), "seen",
-                          clean);
-    p->step_ms = now;
-    return j;
-}
-
 static void tell(struct probe *p, const char *step, bool ok, const char *seen)
 {
-    json_t *j = step_json(p, step, ok, seen);
-    char *text = json_dumps(j, JSON_COMPACT);
+    char *text = trial_report_step(&p->report, loop_now_ms(p->relay->loop), step, ok, seen);
     const struct admin_progress message = { .tag = p->tag, .json = text };
 
-    json_array_append_new(p->steps, j);
     p->relay->host.progress(p->relay->ctx, &message);
     free(text);
 }
@@ -61,8 +46,7 @@ static void on_burial(void *ctx)
 {
     struct probe *p = ctx;
 
-    json_decref(p->steps);
-    json_decref(p->findings);
+    trial_report_fini(&p->report);
     free(p->message);
     arena_free(p->life);
     free(p);
@@ -80,17 +64,13 @@ static void let_go(struct probe *p)
 
 static void finish(struct probe *p)
 {
-    bool ok = json_array_size(p->findings) == 0;
-    json_t *j = json_pack("{s:b, s:O, s:O}", "ok", ok, "steps", p->steps, "findings", p->findings);
-    if (!ok)
-        json_object_set_new(j, "title", json_string("The mailbox does not work yet"));
-    char *text = json_dumps(j, JSON_COMPACT);
+    bool ok = trial_report_is_ok(&p->report);
+    char *text = trial_report_end(&p->report, "The mailbox does not work yet");
     const struct admin_answer message = { .tag = p->tag, .status = ok ? 200 : 422, .json = text, .fd = -1 };
 
     p->relay->host.answer(p->relay->ctx, &message);
     log_info("mailbox.tested", LOG_TEXT("mailbox", p->mailbox), LOG_BOOL("ok", ok));
     free(text);
-    json_decref(j);
     let_go(p);
 }
 
@@ -109,7 +89,7 @@ static struct finding_facts facts_of(const struct probe *p)
 static void add_finding(struct probe *p, const struct finding *f, const char *seen)
 {
     struct finding_facts facts = facts_of(p);
-    json_array_append_new(p->findings, finding_json(f, seen, &facts));
+    trial_report_add(&p->report, finding_json(f, seen, &facts));
 }
 
 static void end_by_fault(struct probe *p, const char *step, const struct fault *why)
@@ -117,7 +97,7 @@ static void end_by_fault(struct probe *p, const char *step, const struct fault *
     struct finding_facts facts = facts_of(p);
 
     tell(p, step, false, why->text);
-    json_array_append_new(p->findings, finding_json_of_fault(why, &facts));
+    trial_report_add(&p->report, finding_json_of_fault(why, &facts));
     finish(p);
 }
 
@@ -245,7 +225,9 @@ static void on_message_answer(void *ctx, const char *when, const struct smtp_rep
 static const char *step_of_failure(const struct probe *p, const struct upstream_failure *f)
 {
     if (strcmp(f->when, "connect") == 0)
-        return strncmp(f->fault.id, "tls.", 4) == 0 ? "tls" : json_array_size(p->steps) > 1 ? "greeting" : "connection";
+        return strncmp(f->fault.id, "tls.", 4) == 0 ? "tls"
+               : trial_report_steps(&p->report) > 1 ? "greeting"
+                                                    : "connection";
     if (strcmp(f->when, "starttls") == 0)
         return "tls";
     if (strcmp(f->when, "auth") == 0)
@@ -367,9 +349,7 @@ static struct probe *probe_new(struct relay *r, const struct mailbox *m, const j
     p->port = (uint16_t)server.port;
     p->outlet = outlet_of(r, p->mailbox);
     p->wants_send = !json_is_false(json_object_get(asked, "send"));
-    p->step_ms = loop_now_ms(r->loop);
-    p->steps = json_array();
-    p->findings = json_array();
+    trial_report_init(&p->report, loop_now_ms(r->loop));
     loop_deferred_init(&p->burial, on_burial, p);
     list_append(&r->probes, &p->node);
     return p;
