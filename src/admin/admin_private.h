@@ -308,6 +308,13 @@ request_fn messages_list, messages_get, messages_content, messages_submit, messa
     messages_release, messages_remove, queue_stats;
 /* status.c */
 request_fn status_get, roles_get, daemon_reload;
+/* How a mailbox does, from what vault and queue say of it (either may be NULL). */
+const char *mailbox_state(bool is_paused, json_t *grant, json_t *traffic);
+bool mailbox_state_needs_person(const char *state);
+/* Why a person is needed: the vault's last error, or else what the queue holds the mail for. {"id","text"}, given; or NULL. */
+json_t *mailbox_reason(json_t *grant, json_t *traffic);
+/* overview.c */
+request_fn overview_get;
 /* facts.c */
 request_fn fields_get, config_get, finding_get;
 /* events.c */

@@ -21,9 +21,9 @@ static json_t *find_by_address(json_t *list, const char *address)
     return NULL;
 }
 
-static const char *mailbox_state(json_t *mailbox, json_t *grant, json_t *traffic)
+const char *mailbox_state(bool is_paused, json_t *grant, json_t *traffic)
 {
-    if (json_is_true(json_object_get(mailbox, "is_paused")))
+    if (is_paused)
         return "paused";
     const char *state = json_string_value(json_object_get(grant, "state"));
     if (state && strcmp(state, "ok") != 0)
@@ -33,7 +33,7 @@ static const char *mailbox_state(json_t *mailbox, json_t *grant, json_t *traffic
 }
 
 /* Neither a pause that somebody chose nor a rest that ends by itself. */
-static bool state_needs_person(const char *state)
+bool mailbox_state_needs_person(const char *state)
 {
     static const char *const fine[] = { "ok", "paused", "deferred", "pending" };
     for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
@@ -42,8 +42,7 @@ static bool state_needs_person(const char *state)
     return true;
 }
 
-/* Why a person is needed: the vault's last error, or else what the queue holds the mail for. */
-static json_t *reason_of(json_t *grant, json_t *traffic)
+json_t *mailbox_reason(json_t *grant, json_t *traffic)
 {
     json_t *error = json_object_get(grant, "last_error");
     if (json_is_object(error))
@@ -58,11 +57,11 @@ static json_t *mailbox_line(struct request *r, json_t *mailbox, json_t *needing)
     const char *address = json_string_value(json_object_get(mailbox, "address"));
     json_t *grant = find_by_address(json_object_get(r->asks[GRANTS].json, "items"), address);
     json_t *traffic = find_by_address(json_object_get(r->asks[STATS].json, "by_mailbox"), address);
-    const char *state = mailbox_state(mailbox, grant, traffic);
-    bool needs_person = state_needs_person(state);
+    const char *state = mailbox_state(json_is_true(json_object_get(mailbox, "is_paused")), grant, traffic);
+    bool needs_person = mailbox_state_needs_person(state);
     json_t *line = json_pack("{s:s, s:s, s:b, s:O*, s:O*, s:o*}", "address", address, "state", state, "needs_person",
                              (int)needs_person, "grant_state", grant, "queue", traffic, "reason",
-                             reason_of(grant, traffic));
+                             mailbox_reason(grant, traffic));
     if (needs_person)
         json_array_append(needing, line);
     return line;

@@ -30,6 +30,7 @@ static const struct verb {
     { "inbound.retry", ask_inbound_retry, "The mail is not tried again" },
     { "inbound.remove", ask_inbound_remove, "The mail was not removed" },
     { "queue.stats", ask_queue_stats, "The queue can't be counted" },
+    { "queue.overview", ask_overview, "The mailboxes can't be summed up" },
     { "mailbox.well", ask_mailbox_well, "The mailbox was not let go on" },
 };
 

@@ -335,14 +335,19 @@ static void count_one(struct numbers *n, const struct queued *m)
         n->oldest = m->id;
 }
 
-static bool lane_json(void *ctx, const char *key, void *value)
+const char *lane_state_name(const struct lane *l)
 {
     static const char *const names[] = { [LANE_OPEN] = "open", [LANE_RESTING] = "deferred", [LANE_HELD] = "held" };
+    return l->is_paused ? "paused" : names[l->rest];
+}
+
+static bool lane_json(void *ctx, const char *key, void *value)
+{
     struct lane *l = value;
     bool is_there = directory_mailbox(l->queue->directory, l->address) != NULL;
     if (l->queued || (is_there && (l->day.total || l->rest != LANE_OPEN)))
         json_array_append_new(ctx, json_pack("{s:s, s:s, s:I, s:i, s:o, s:o, s:o, s:I, s:I}", "mailbox", l->address,
-                                             "state", l->is_paused ? "paused" : names[l->rest], "queued",
+                                             "state", lane_state_name(l), "queued",
                                              (json_int_t)l->queued, "active", (int)l->active, "finding",
                                              ask_text_json(l->finding), "text", ask_text_json(l->text), "next_attempt",
                                              l->rest == LANE_OPEN ? json_null() : ask_time_json(l->resume),

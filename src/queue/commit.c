@@ -75,7 +75,10 @@ static void answer_one(struct queue *q, struct accepted *a)
     uint64_t id = a->m ? a->m->id : 0;
     if (a->m) {
         log_accepted(a);
-        q->accepted_total += !(a->m->flags & STORE_DSN);
+        if (!(a->m->flags & STORE_DSN)) {
+            q->accepted_total++;
+            hour_of(a->m->flow->lane, queue_now(q))->accepted++;
+        }
         schedule(q, a->m);
     }
     if (a->submitted)

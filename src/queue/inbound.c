@@ -17,6 +17,7 @@ struct save {
     queue_saved_fn *saved; /* NULL: forgotten */
     void *ctx;
     struct inbox_saved answer;
+    struct lane *received; /* by this mailbox, if it is mail not seen before */
 };
 
 static struct save *save_new(struct queue *q, uint64_t tag, queue_saved_fn *saved, void *ctx)
@@ -48,6 +49,8 @@ void saves_answer(struct queue *q)
     struct list *node;
     while ((node = list_pop(&q->saves))) {
         struct save *s = LIST_OF(node, struct save, node);
+        if (s->received && s->answer.is_ok)
+            hour_of(s->received, queue_now(q))->received++;
         if (s->saved)
             s->saved(s->ctx, &s->answer);
     }
@@ -156,6 +159,9 @@ static bool write_item(struct queue *q, struct save *s, const struct inbox_item 
     if (!row.queued && !store_message_by_id(q->store, m->in_reply_to, &row.queued, why))
         return false;
     s->answer.queued_id = row.queued;
+    if (m->state == INBOX_WAITING && m->id > q->last_inbound_id)
+        s->received = lane_of(q, m->mailbox);
+    q->last_inbound_id = m->id > q->last_inbound_id ? m->id : q->last_inbound_id;
     int body = *fd;
     *fd = -1;
     return store_item_put(q->store, &row, body, why);

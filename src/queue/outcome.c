@@ -132,8 +132,15 @@ static void log_outcome(struct queue *q, const struct outcome *o)
 
 static void count_totals(struct queue *q, const struct outcome *o)
 {
-    q->delivered_total += o->message.state == STORE_DELIVERED || o->message.state == STORE_PARTIAL;
-    q->bounced_total += o->message.state == STORE_BOUNCED || o->message.state == STORE_EXPIRED;
+    bool is_delivered = o->message.state == STORE_DELIVERED || o->message.state == STORE_PARTIAL;
+    bool is_failed = o->message.state == STORE_BOUNCED || o->message.state == STORE_EXPIRED;
+    q->delivered_total += is_delivered;
+    q->bounced_total += is_failed;
+    if ((is_delivered || is_failed) && !(o->m->flags & STORE_DSN)) {
+        struct hour *h = hour_of(o->m->flow->lane, queue_now(q));
+        h->delivered += is_delivered;
+        h->failed += is_failed;
+    }
 }
 
 static void forget(struct queue *q, struct queued *m)

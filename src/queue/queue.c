@@ -40,8 +40,10 @@ static bool load(struct queue *q, struct fault *why)
 {
     int64_t day_start = queue_now(q) / QUEUE_DAY_SLOT_MS - QUEUE_DAY_SLOTS;
     q->last_id = store_message_last_id(q->store);
+    q->last_inbound_id = store_item_last_id(q->store);
     ask_objects_load(q);
-    if (!store_sent_each(q->store, day_start, on_sent, q, why) || !store_open_each(q->store, on_open_message, q, why))
+    if (!store_sent_each(q->store, day_start, on_sent, q, why) || !hours_load(q, why) ||
+        !store_open_each(q->store, on_open_message, q, why))
         return false;
     store_spool_tidy(q->store, QUEUE_SPOOL_GRACE_MS);
     store_inbound_tidy(q->store, QUEUE_SPOOL_GRACE_MS);

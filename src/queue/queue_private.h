@@ -20,6 +20,7 @@ enum {
     QUEUE_RELAY_PENDING = 16 << 20,     /* bytes towards the relay; then wait */
     QUEUE_DAY_SLOT_MS = 10 * 60 * 1000, /* of the sliding day */
     QUEUE_DAY_SLOTS = 24 * 6,
+    QUEUE_HOURS = 24,            /* of the picture of a day, this one included */
     QUEUE_MINUTE_SLOT_MS = 1000, /* of the sliding minute */
     QUEUE_MINUTE_SLOTS = 60,
     QUEUE_HOLD_PROBE_MS = 15 * 60 * 1000,  /* a held mailbox is tried this often: it heals without being told */
@@ -64,6 +65,13 @@ struct flow {
 
 enum lane_rest { LANE_OPEN, LANE_RESTING, LANE_HELD };
 
+/* What passed through a mailbox in an hour, in messages; reports of our own left out. */
+struct hour {
+    int64_t number; /* since 1970 */
+    uint32_t accepted, delivered, failed, received;
+    bool is_unsaved;
+};
+
 /* A mailbox, as a way out. */
 struct lane {
     struct queue *queue;
@@ -73,12 +81,14 @@ struct lane {
     struct loop_timer timer;
     struct object_limits limits;
     bool is_known, is_paused;
-    size_t queued; /* open messages */
+    size_t queued;   /* open messages */
+    uint64_t oldest; /* of them, its id; filled by ask_overview() */
     unsigned active;
     uint32_t reserved; /* recipients in flight */
     struct pace minute, day;
-    uint32_t unsaved; /* recipients of this batch that the store does not count yet */
-    bool is_near;     /* the warning was said */
+    struct hour hours[QUEUE_HOURS]; /* at number % QUEUE_HOURS */
+    uint32_t unsaved;               /* recipients of this batch that the store does not count yet */
+    bool is_near;                   /* the warning was said */
     enum lane_rest rest;
     int64_t resume; /* when to try again, while not open */
     int64_t rest_since;
@@ -159,6 +169,7 @@ struct queue {
     struct list outcomes;    /* struct outcome */
     struct list saves;       /* of inbound.c */
     uint64_t inbound_cursor; /* where forgetting goes on */
+    uint64_t last_inbound_id;
     struct loop_deferred commit;
     struct loop_timer commit_timer, idle, sweep;
     int64_t hardened_ms; /* of the last commit that waited for the disk */
@@ -211,6 +222,14 @@ uint32_t lane_recipients_max(struct lane *l, int64_t now); /* per attempt, at th
 void lane_started(struct lane *l, int64_t now, uint32_t recipients);
 void lane_ended(struct lane *l, uint32_t recipients);
 void lane_counted(struct lane *l, int64_t now, uint32_t recipients); /* accepted upstream */
+
+/* hours.c: a day of each mailbox. In memory, and in the store once a minute and at the end: a death costs a minute of the picture. */
+struct hour *hour_of(struct lane *l, int64_t now); /* to count in; marks it as unsaved */
+bool hours_load(struct queue *q, struct fault *why);
+bool hours_save(struct queue *q, struct fault *why); /* in a transaction */
+void hours_saved(struct queue *q);                   /* it was committed */
+json_t *hours_json(const struct lane *l,
+                   int64_t now); /* the oldest first: [accepted, delivered, failed, received] each; given */
 
 /* rest.c: a mailbox in trouble */
 void lane_fault(struct lane *l, int64_t now, int64_t started, uint32_t wish_s, const char *id, const char *text);
@@ -289,7 +308,7 @@ struct ask {
 };
 typedef bool ask_fn(struct ask *a, struct fault *why);
 ask_fn ask_object_list, ask_object_get, ask_object_put, ask_object_patch, ask_object_remove;
-ask_fn ask_message_list, ask_message_get, ask_message_content, ask_queue_stats, ask_mailbox_well;
+ask_fn ask_message_list, ask_message_get, ask_message_content, ask_queue_stats, ask_mailbox_well, ask_overview;
 ask_fn ask_inbound_list, ask_inbound_get, ask_inbound_content, ask_inbound_stats, ask_inbound_retry, ask_inbound_remove;
 ask_fn ask_message_retry, ask_message_hold, ask_message_release, ask_message_remove;
 const char *ask_text(const struct ask *a, const char *key); /* "" if absent */
@@ -299,6 +318,7 @@ json_t *ask_text_json(const char *text);               /* what is not UTF-8 is s
 int ask_as_file(struct bytes body, struct fault *why); /* a descriptor of memory; -1 */
 void ask_objects_load(struct queue *q);
 const char *queued_state_name(const struct queued *m); /* of an open one */
+const char *lane_state_name(const struct lane *l);
 
 /* drop_box.c */
 struct drop_box *drop_box_new(struct queue *q);

@@ -97,11 +97,14 @@ static bool prune(struct queue *q, bool *is_more, struct fault *why)
     int64_t history = now - 1000 * (int64_t)q->conf->queue.history_s;
     bool is_more_inbound = false, is_more_ids = false;
     int64_t seen = now - 1000 * (int64_t)q->conf->inbox.history_s;
-    bool ok = store_begin(q->store, why) && store_history_prune(q->store, history, QUEUE_PRUNE, &removed, why) &&
+    bool ok = store_begin(q->store, why) && hours_save(q, why) &&
+              store_history_prune(q->store, history, QUEUE_PRUNE, &removed, why) &&
               store_sent_prune(q->store, (now - 2 * day) / QUEUE_DAY_SLOT_MS, why) &&
               store_drop_prune(q->store, now - 7 * day, why) && save_totals(q, why) &&
               store_inbound_prune(q->store, now, seen, QUEUE_PRUNE, &q->inbound_cursor, &is_more_inbound, why) &&
               store_message_index(q->store, QUEUE_INDEX, &is_more_ids, why) && store_commit(q->store, why);
+    if (ok)
+        hours_saved(q);
     *is_more = removed == QUEUE_PRUNE || is_more_inbound || is_more_ids;
     return ok;
 }
@@ -141,8 +144,10 @@ void sweep_init(struct queue *q)
 void sweep_save(struct queue *q)
 {
     struct fault why = { 0 };
-    if (!store_begin(q->store, &why) || !save_totals(q, &why) || !store_commit(q->store, &why))
+    if (!store_begin(q->store, &why) || !save_totals(q, &why) || !hours_save(q, &why) || !store_commit(q->store, &why))
         store_rollback(q->store);
+    else
+        hours_saved(q);
 }
 
 void sweep_fini(struct queue *q)

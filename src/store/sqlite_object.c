@@ -81,6 +81,42 @@ bool store_sent_prune(struct store *s, int64_t before_slot, struct fault *why)
     return sqlite_write(s, SQL_SENT_PRUNE, VALUES(NUMBER(before_slot)), why);
 }
 
+bool store_hour_each(struct store *s, int64_t since_hour, store_hour_fn *each, void *ctx, struct fault *why)
+{
+    sqlite3_stmt *q = sqlite_query(s, SQL_HOUR_EACH, VALUES(NUMBER(since_hour)), why);
+    if (!q)
+        return false;
+    enum sqlite_row row;
+    while ((row = sqlite_next(s, q, why)) == SQLITE_ROW_THERE) {
+        struct store_hour h = { .mailbox = sqlite_text(q, 0),
+                                .hour = sqlite3_column_int64(q, 1),
+                                .accepted = (uint32_t)sqlite3_column_int64(q, 2),
+                                .delivered = (uint32_t)sqlite3_column_int64(q, 3),
+                                .failed = (uint32_t)sqlite3_column_int64(q, 4),
+                                .received = (uint32_t)sqlite3_column_int64(q, 5) };
+        each(ctx, &h);
+    }
+    sqlite_end(q);
+    return row == SQLITE_ROW_NONE;
+}
+
+bool store_hour_put(struct store *s, const struct store_hour *h, struct fault *why)
+{
+    int64_t number;
+    assert(s->is_writing);
+    return sqlite_mailbox(s, h->mailbox, &number, why) &&
+           sqlite_write(s, SQL_HOUR_PUT,
+                        VALUES(NUMBER(number), NUMBER(h->hour), NUMBER(h->accepted), NUMBER(h->delivered),
+                               NUMBER(h->failed), NUMBER(h->received)),
+                        why);
+}
+
+bool store_hour_prune(struct store *s, int64_t before_hour, struct fault *why)
+{
+    assert(s->is_writing);
+    return sqlite_write(s, SQL_HOUR_PRUNE, VALUES(NUMBER(before_hour)), why);
+}
+
 bool store_drop_find(struct store *s, const char *name, bool *is_known, struct fault *why)
 {
     int64_t found = 0;

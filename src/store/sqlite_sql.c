@@ -74,6 +74,12 @@ const char *const sqlite_sql[SQL_COUNT] = {
                      " ON CONFLICT (mailbox, slot) DO UPDATE SET recipients = recipients + ?3",
     [SQL_SENT_PRUNE] = "DELETE FROM sent WHERE slot < ?1",
 
+    [SQL_HOUR_EACH] = "SELECT b.address, h.hour, h.accepted, h.delivered, h.failed, h.received FROM hours h"
+                      " JOIN mailboxes b ON b.id = h.mailbox WHERE h.hour >= ?1",
+    [SQL_HOUR_PUT] = "INSERT OR REPLACE INTO hours (mailbox, hour, accepted, delivered, failed, received)"
+                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_HOUR_PRUNE] = "DELETE FROM hours WHERE hour < ?1",
+
     [SQL_FACT_GET] = "SELECT value FROM facts WHERE name = ?1",
     [SQL_FACT_PUT] = "INSERT INTO facts (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2",
 

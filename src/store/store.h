@@ -158,6 +158,17 @@ bool store_sent_each(struct store *s, int64_t since_slot, store_sent_fn *each, v
 bool store_sent_add(struct store *s, const char *mailbox, int64_t slot, uint32_t recipients, struct fault *why);
 bool store_sent_prune(struct store *s, int64_t before_slot, struct fault *why);
 
+/* What passed through a mailbox in one hour (counted since 1970). Written as it stands, so that writing twice counts once. */
+struct store_hour {
+    const char *mailbox;
+    int64_t hour;
+    uint32_t accepted, delivered, failed, received;
+};
+typedef void store_hour_fn(void *ctx, const struct store_hour *h);
+bool store_hour_each(struct store *s, int64_t since_hour, store_hour_fn *each, void *ctx, struct fault *why);
+bool store_hour_put(struct store *s, const struct store_hour *h, struct fault *why);
+bool store_hour_prune(struct store *s, int64_t before_hour, struct fault *why);
+
 /* Small numbers with names ("accepted_total"). */
 uint64_t store_fact_get(struct store *s, const char *name);
 bool store_fact_put(struct store *s, const char *name, uint64_t value, struct fault *why);

@@ -8,7 +8,6 @@
 #include "token/tokens_private.h"
 
 #define DAY_MS (24 * 3600 * 1000LL)
-#define IDLE_DAYS 90 /* Microsoft's life of an unused refresh token */
 
 struct warning {
     int said; /* the mark that was last said */
@@ -64,7 +63,7 @@ static bool consider_grant(void *ctx, const char *key, void *value)
 {
     const struct grant *g = value;
     if (g->refresh && g->used_ms > 0)
-        consider(ctx, "sign-in", g->name, g->used_ms + IDLE_DAYS * DAY_MS);
+        consider(ctx, "sign-in", g->name, g->used_ms + REFRESH_IDLE_MS);
     return true;
 }
 

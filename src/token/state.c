@@ -215,6 +215,7 @@ static void add_grant(json_t *json, const struct grant *g)
     set_time(json, "since", g->since_ms);
     set_time(json, "access_expires", expires_ms);
     set_time(json, "refresh_used", g->refresh ? g->used_ms : 0);
+    set_time(json, "refresh_ends", g->refresh && g->used_ms > 0 ? g->used_ms + REFRESH_IDLE_MS : 0);
     if (g->problem.kind != FAULT_NONE)
         add_error(json, &g->problem, g->problem_ms);
 }

@@ -9,9 +9,10 @@
 #include "token/form.h"
 #include "token/tokens.h"
 
-#define ACCESS_MAX 4          /* permissions per grant: one per protocol */
-#define WAITERS_MAX 8192      /* per grant */
-#define PERSON_PAUSE_MS 60000 /* between attempts after a refusal that needs a person */
+#define ACCESS_MAX 4                              /* permissions per grant: one per protocol */
+#define WAITERS_MAX 8192                          /* per grant */
+#define REFRESH_IDLE_MS (90 * 24 * 3600 * 1000LL) /* Microsoft's life of an unused refresh token */
+#define PERSON_PAUSE_MS 60000                     /* between attempts after a refusal that needs a person */
 
 struct tokens {
     struct tokens_parts parts;

@@ -281,6 +281,28 @@ class Console:
         return answer
 
 
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout=30):
+        super().__init__("postern", timeout=timeout)
+        self.path = str(path)
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Local(Console):
+    """Somebody at the Unix socket, who may do everything."""
+
+    def __init__(self, path):
+        super().__init__("postern", 0)
+        self.path = path
+
+    def connection(self, timeout=30):
+        return UnixConnection(self.path, timeout)
+
+
 class Gateway:
     """`postern serve` with a state directory of its own."""
 
@@ -322,6 +344,10 @@ listeners:
     def console(self, **kw):
         """Somebody at the console's address; see Console."""
         return Console("127.0.0.1", self.console_port, **kw)
+
+    def local(self):
+        """Somebody at the Unix socket; see Console for what can be asked."""
+        return Local(self.state / "admin.sock")
 
     def start(self, wait=True):
         (self.state / "listeners.json").unlink(missing_ok=True)

@@ -281,6 +281,51 @@ static void test_one_messages_story_is_told(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_set_up, bench_tear_down)
 
+static json_t *hour_of_shop(struct bench *b, size_t back)
+{
+    json_t *items = json_object_get(bench_ask(b, "queue.overview", "{}"), "items"), *item;
+    size_t i;
+    json_array_foreach(items, i, item)
+        if (strcmp(text_at(item, "mailbox"), SHOP) == 0) {
+            json_t *hours = json_object_get(item, "hours");
+            assert_int_equal(json_array_size(hours), 24);
+            return json_array_get(hours, 23 - back);
+        }
+    fail();
+    return NULL;
+}
+
+static void assert_hour(struct bench *b, size_t back, int accepted, int delivered, int failed)
+{
+    const int wanted[] = { accepted, delivered, failed };
+    json_t *hour = hour_of_shop(b, back);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(json_integer_value(json_array_get(hour, i)), wanted[i]);
+}
+
+static void test_a_day_is_counted_by_the_hour_and_kept(void **state)
+{
+    struct bench *b = *state;
+    assert_hour(b, 0, 0, 0, 0);
+    bench_submit(b, SHOP, "erp", SHOP, "alice@example.org");
+    bench_submit(b, SHOP, "erp", SHOP, "bob@example.org");
+    bench_deliver(b, 0);
+    bench_turn(b);
+    assert_hour(b, 0, 2, 1, 0);
+    bench_advance(b, 3600);
+    bench_answer(b, 1, ATTEMPT_BOUNCE, 550, "5.1.1", "no such user");
+    bench_turn(b);
+    assert_hour(b, 1, 2, 1, 0);
+    assert_hour(b, 0, 0, 0, 1); /* the report that follows is our own and not counted */
+    bench_advance(b, 61);
+    bench_reopen(b);
+    assert_hour(b, 1, 2, 1, 0);
+    assert_hour(b, 0, 0, 0, 1);
+    bench_advance(b, 24 * 3600);
+    for (size_t back = 0; back < 24; back++)
+        assert_hour(b, back, 0, 0, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +340,7 @@ int main(void)
         TEST(test_content_is_given_while_it_is_kept),
         TEST(test_a_very_large_message_is_still_shown),
         TEST(test_one_messages_story_is_told),
+        TEST(test_a_day_is_counted_by_the_hour_and_kept),
     };
     return cmocka_run_group_tests_name("queue-admin", tests, NULL, NULL);
 }
