@@ -64,7 +64,7 @@ async function problemOf(response) {
   try {
     return new Refused(response.status, JSON.parse(text), retryAfter);
   } catch {
-    return new Refused(response.status, { title: response.statusText, detail: text.slice(0, 300) }, retryAfter);
+    return new Refused(response.status, { title: response.statusText, detail: text.startsWith('<') ? `The answer was ${response.status} ${response.statusText}.` : text.slice(0, 300) }, retryAfter);
   }
 }
 

@@ -23,8 +23,8 @@ export const endpointState = (e) => (e.is_paused ? state('paused') : e.watch_sta
 
 const endpointColumns = [
   { name: 'Endpoint', main: true, cell: (e) => link(path`/endpoints/${e.name}`, e.name), sort: (e) => e.name },
-  { name: 'Mailbox', cell: (e) => [e.mailbox, e.folder && h('span.sub', e.folder)], sort: (e) => e.mailbox },
-  { name: 'Handed to', cell: (e) => [kinds[e.kind], h('span.sub', target(e))] },
+  { name: 'Mailbox', wide: true, cell: (e) => [e.mailbox, e.folder && h('span.sub', e.folder)], sort: (e) => e.mailbox },
+  { name: 'Handed to', wide: true, cell: (e) => [kinds[e.kind], h('span.sub', target(e))] },
   { name: 'State', cell: endpointState, sort: (e) => e.watch_state?.state },
   { name: 'Waiting', end: true, cell: (e) => number(e.waiting), sort: (e) => e.waiting },
   { name: 'Parked', end: true, cell: (e) => (e.parked ? state('parked', number(e.parked)) : '0'), sort: (e) => e.parked },

@@ -34,8 +34,8 @@ function people(m) {
 const columns = [
   { name: 'Message', main: true, text: (m) => m.subject || m.id, cell: (m) => [link(`/messages/${m.id}`, m.subject || (m.report ? 'A report of Postern' : m.id), { class: m.subject || m.report ? '' : 'mono' }), (m.subject || m.report) && h('span.sub.mono', m.id)] },
   { name: 'State', cell: (m) => state(m.state) },
-  { name: 'From', cell: (m) => m.sender || '(empty)' },
-  { name: 'To', cell: people },
+  { name: 'From', wide: true, cell: (m) => m.sender || '(empty)' },
+  { name: 'To', wide: true, cell: people },
   { name: 'Accepted', cell: (m) => time(m.accepted) },
   { name: 'Size', end: true, cell: (m) => size(m.size) },
 ];

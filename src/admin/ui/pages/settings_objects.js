@@ -5,7 +5,7 @@ import { heading, section, button, link, facts } from '../parts/shell.js';
 import { table } from '../parts/table.js';
 import { form, fieldsOf } from '../parts/form.js';
 import { save, removal, options } from '../parts/object.js';
-import { dialog } from '../parts/dialog.js';
+import { dialog, closeDialog } from '../parts/dialog.js';
 import { state } from '../parts/state.js';
 import { copyable } from '../parts/copy.js';
 import { day, daysUntil } from '../parts/time.js';
@@ -24,7 +24,7 @@ const endOf = (r) => (r.credential === 'secret' ? r.secret_expires : r.credentia
 async function changeSecret(page, r) {
   const f = form({
     fields: [{ key: 'secret', label: 'Client secret', type: 'password', required: true, help: 'The Value that Entra shows once, not the Secret ID.' }, { key: 'secret_expires', label: 'It ends on', type: 'date', short: true, help: 'As Entra shows it; Postern warns before that day.' }],
-    values: { secret_expires: r.secret_expires }, label: 'Keep it',
+    values: { secret_expires: r.secret_expires }, label: 'Keep it', cancel: closeDialog,
     submit: async (v) => {
       await put(path`/registrations/${r.name}/secret`, { secret: v.secret });
       await save({ plural: 'registrations', key: r.name, changed: { credential: 'secret', secret_expires: v.secret_expires } });
@@ -33,7 +33,7 @@ async function changeSecret(page, r) {
       page.reload();
     },
   });
-  await dialog({ title: `Secret of ${r.name}`, form: f.node, actions: [['Cancel', null, 'text']] });
+  await dialog({ title: `Secret of ${r.name}`, form: f.node });
 }
 
 async function changeCertificate(page, r) {
@@ -42,7 +42,7 @@ async function changeCertificate(page, r) {
       { key: 'how', label: 'Certificate', type: 'radio', choices: [['make', 'Let Postern make one', 'You then upload its public part in Entra.'], ['take', 'Take one that is there', 'A PEM file with certificate and private key.']] },
       { key: 'pem', label: 'PEM file', type: 'file', accept: '.pem,.crt,.key', required: true, when: (v) => v.how === 'take' },
     ],
-    values: { how: 'make' }, label: 'Go on',
+    values: { how: 'make' }, label: 'Go on', cancel: closeDialog,
     submit: async (v) => {
       await post(path`/registrations/${r.name}/certificate`, v.how === 'take' ? { pem: v.pem } : {});
       toast('The certificate is in use; upload its public part in Entra now');
@@ -50,7 +50,7 @@ async function changeCertificate(page, r) {
       page.reload();
     },
   });
-  await dialog({ title: `Certificate of ${r.name}`, form: f.node, actions: [['Cancel', null, 'text']] });
+  await dialog({ title: `Certificate of ${r.name}`, form: f.node });
 }
 
 function download(name, text) {

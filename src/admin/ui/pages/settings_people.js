@@ -5,7 +5,7 @@ import { heading, section, button, facts, link } from '../parts/shell.js';
 import { table } from '../parts/table.js';
 import { form } from '../parts/form.js';
 import { save, removal } from '../parts/object.js';
-import { dialog, showOnce, confirm } from '../parts/dialog.js';
+import { dialog, closeDialog, showOnce, confirm } from '../parts/dialog.js';
 import { state } from '../parts/state.js';
 import { day, daysUntil } from '../parts/time.js';
 import { toast } from '../parts/toast.js';
@@ -21,7 +21,7 @@ async function setPassword(name) {
   let done = false;
   const f = form({
     fields: [isOwn && { key: 'current', label: 'Present password', type: 'password', required: true, autocomplete: 'current-password' }, { key: 'password', label: 'New password', type: 'password', required: true, autocomplete: 'new-password' }, { type: 'node', node: rules.node }].filter(Boolean),
-    label: 'Set the password',
+    label: 'Set the password', cancel: closeDialog,
     submit: async (values) => {
       await put(path`/operators/${name}/password`, values);
       done = true;
@@ -30,7 +30,7 @@ async function setPassword(name) {
   });
   f.node.addEventListener('input', () => rules.show(f.values().password, name));
   rules.show('', name);
-  await dialog({ title: `Password of ${name}`, form: f.node, actions: [['Close', null, 'text']] });
+  await dialog({ title: `Password of ${name}`, form: f.node });
   if (done) toast(`${name} has a new password`);
 }
 

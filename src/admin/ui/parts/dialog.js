@@ -3,7 +3,7 @@
  *
  *   await dialog({ title, body: nodes, actions: [['Cancel', null], ['Save', fn or value, 'primary|danger']], wide })
  *       the value of the action chosen; a function is called first and its value taken: undefined keeps the dialog open.
- *       `form`: the node of a form() of its own instead; it closes the dialog by f.node.closest('dialog').close().
+ *   await dialog({ title, form: f.node })      around a form() with `cancel: closeDialog`, that closes it by f.node.closest('dialog').close()
  *       Escape gives null. Enter in a field chooses the last action. What a function throws is shown in the dialog.
  *   await confirm({ title, text, action: 'Remove', danger: true })      true or false
  *   await showOnce({ title, text, label, secret, more })                a secret that can't be shown again, with a copy button */
@@ -11,7 +11,9 @@ import { h, uid } from '../dom.js';
 import { copyable } from './copy.js';
 import { problem } from './finding.js';
 
-export function dialog({ title, body, form: own, actions, wide = false, sticky = false }) {
+export const closeDialog = (event) => event.target.closest('dialog').close();
+
+export function dialog({ title, body, form: own, actions = [], wide = false, sticky = false }) {
   const id = uid('dialog');
   const trouble = h('div', { role: 'alert' });
   return new Promise((done) => {
@@ -36,12 +38,11 @@ export function dialog({ title, body, form: own, actions, wide = false, sticky =
         node.removeAttribute('aria-disabled');
         return undefined;
       };
-      if (own) node.type = 'button';
-      if (!isLast || own) node.addEventListener('click', node.run);
+      if (!isLast) node.addEventListener('click', node.run);
       return node;
     });
     const parts = [h('h2', { id }, title), h('div.body', body)];
-    const form = own ? h('div.form', parts, own, buttons) : h('form', { method: 'dialog' }, parts, trouble, h('div.actions', buttons));
+    const form = own ? h('div.form', parts, own) : h('form', { method: 'dialog' }, parts, trouble, h('div.actions', buttons));
     if (!own) form.addEventListener('submit', (event) => {
       event.preventDefault();
       buttons.at(-1).run();
