@@ -33,6 +33,7 @@ export class Refused extends Error {
   get field() {
     const pointer = this.errors[0]?.pointer;
     if (pointer) return pointer.replace(/^#?\//, '').replaceAll('/', '.');
+    if (this.findings[0]?.id === 'operator.password') return 'password';
     return /^([a-z_0-9]+(?:\.[a-z_0-9]+)*) (?:must|is|are|needs|has|names|can)\b/.exec(this.detail)?.[1] ?? this.errors[0]?.field ?? null;
   }
 }

@@ -6,39 +6,25 @@ import { state, stateIcon } from '../parts/state.js';
 import { bars, meter, legend } from '../parts/chart.js';
 import { time, day, duration, number } from '../parts/time.js';
 import { follow } from '../parts/live.js';
+import { explain } from '../parts/finding.js';
 
 const at = (...parts) => `/${parts.map(encodeURIComponent).join('/')}`;
 
-/* Before a Postern that has no GET /overview: the same shape from GET /status, without traffic and ends. */
-function fromStatus(s) {
-  const needs = (s.needs_person ?? []).map((n) => (n.address
-    ? { kind: 'mailbox', key: n.address, title: `${n.address}: ${n.reason?.text ?? 'needs a person'}` }
-    : { kind: 'endpoint', key: n.endpoint, title: `${n.endpoint}: ${n.text ?? `${n.parked} parked`}` }));
-  const mailboxes = s.mailboxes.map((m) => ({ address: m.address, state: m.state, queued: m.queue?.queued ?? 0, recipients_today: m.queue?.recipients_today ?? 0, recipients_per_day: m.queue?.recipients_per_day ?? 0, ends: [] }));
-  return { needs_person: needs, mailboxes, queue: s.queue, roles: s.roles };
-}
-
+/* The words of the first few findings are asked for as well: what a server said is not yet what it means. */
 async function load(signal) {
-  try {
-    return await get('/overview', { signal });
-  } catch (error) {
-    if (error.kind !== 'missing') throw error;
-    return fromStatus(await get('/status', { signal }));
-  }
-}
-
-function linkOf(n) {
-  if (n.link) return n.link;
-  if (n.kind === 'endpoint') return at('endpoints', n.key);
-  if (n.kind === 'registration') return at('settings', 'registrations', n.key);
-  return at(n.kind === 'app' ? 'apps' : 'mailboxes', n.key);
+  const o = await get('/overview', { signal });
+  await Promise.all(o.needs_person.slice(0, 8).map(async (n) => {
+    const known = n.finding && await explain(n.finding, { [n.kind]: n.key });
+    if (known?.cause && n.severity === 'error') n.cause = known.cause;
+  }));
+  return o;
 }
 
 function need(n) {
-  const [first, ...rest] = String(n.title).split(': ');
-  const id = uid('need'), isBad = n.severity === 'error';
-  return h('li', stateIcon(isBad ? 'bad' : 'person'), h('div', h('p.what', { id }, rest.length ? first : n.key), h('p', rest.length ? rest.join(': ') : n.title)),
-    h('a.button', { href: linkOf(n), 'aria-describedby': id }, can('operate') ? 'Mend it' : 'Look'));
+  const id = uid('need');
+  const title = n.title.replace(`${n.key}: `, '').replace(/ \[[^\]]*\]$/, '');
+  return h('li', stateIcon(n.severity === 'error' ? 'bad' : 'person'), h('div', h('p.what', { id }, n.key), h('p', n.cause ?? title), n.cause && h('p.muted.small', title)),
+    h('a.button', { href: n.link, 'aria-describedby': id }, can('operate') ? 'Mend it' : 'Look'));
 }
 
 function needs(list) {
@@ -46,13 +32,13 @@ function needs(list) {
   return h('ul.needs', list.map(need));
 }
 
-const names = { secret: 'Client secret', certificate: 'Certificate', refresh_token: 'Sign-in (refresh token), if unused', access: 'Access' };
+const names = { secret: 'Client secret', certificate: 'Certificate', refresh_token: 'Sign-in, if it is not used' }; // access tokens renew themselves
 
 function ending(e) {
   const days = e.days ?? 0;
   const word = days < 0 ? 'has ended' : days === 0 ? 'ends today' : `${number(days)} day${days === 1 ? '' : 's'}`;
   const shape = days < 0 ? 'bad' : days <= 30 ? 'person' : 'good';
-  return [names[e.what] ?? e.what, h('span', state(shape, word), e.at && h('span.muted', ` · ${day(e.at.slice(0, 10))}`))];
+  return names[e.what] && [names[e.what], h('span', state(shape, word), e.at && h('span.muted', ` · ${day(e.at.slice(0, 10))}`))];
 }
 
 const series = ['delivered', 'received', 'failed'];
@@ -90,6 +76,7 @@ function view(o) {
     return [h('div.box-of', h('h2', 'Connect the first mailbox'), h('p', 'A few steps: the provider, a registration in Entra, the mailbox, signing in, a test, and a password for the first program.'), h('div.actions', h('a.button.primary', { href: '/mailboxes/new' }, 'Begin'), h('a.button', { href: '/guides' }, 'Read first'))), section('Postern itself', roles(o.roles ?? []))];
   }
   return [
+    o.away?.length > 0 && h('p.state.person', stateIcon('person'), h('span', `No answer from: ${o.away.join(', ')}. What they know is left out.`)),
     section('What needs a person', needs(o.needs_person ?? [])),
     section('Queue', q.is_open === false && h('p.state.bad', stateIcon('bad'), h('span', `No mail is taken now: ${q.closed_why}`)), figures(q)),
     section('Mailboxes', { actions: can('admin') && h('a.button', { href: '/mailboxes/new' }, 'Add a mailbox') }, o.mailboxes.some((m) => m.hours?.length) && legend(series), o.mailboxes.length ? h('div.cards', o.mailboxes.map(mailbox)) : empty('There is none yet.')),

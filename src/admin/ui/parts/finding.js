@@ -22,8 +22,8 @@ const command = /((?:Set|Get|New|Add|Remove|Connect|Install|Enable|Update)-[A-Z]
 
 const step = (text) => h('li', text.split(command).map((part, i) => (i % 2 ? copyInline(part, 'command') : part)));
 
-export function finding(f, { level = 3 } = {}) {
-  return h('article.finding', h('div.title', stateIcon(f.who === 'nobody' ? 'wait' : 'person'), h(`h${level}`, f.cause || f.seen)),
+export function finding(f, { level = 3, said } = {}) {
+  return h('article.finding', f.cause !== said && h('div.title', stateIcon(f.who === 'nobody' ? 'wait' : 'person'), h(`h${level}`, f.cause || f.seen)),
     f.seen && f.cause && h('figure.seen', h('figcaption', 'What was seen'), h('blockquote', f.seen)),
     f.fix?.length > 0 && [h('p.label', 'What to do'), h('ol.fix', f.fix.map(step))],
     h('p.by', f.who && [h('span', 'Who can do it: '), whoText(f.who), '. '], sure[f.certainty] ?? null, f.id && h('code.id', f.id)));
@@ -60,7 +60,7 @@ export function problem(error, { retry, level = 3 } = {}) {
   const found = error.findings ?? [];
   const waits = error.retryAfter ? `Try again in ${error.retryAfter} s.` : null;
   return h('div.problem', h('div.title', stateIcon(error.kind === 'restarting' ? 'busy' : 'bad'), h(`h${level}`, title)),
-    found.length ? findings(found, { level: level + 1 }) : h('p', error.detail || error.message),
+    found.length ? findings(found, { level: level + 1, said: title }) : h('p', error.detail || error.message),
     (hints[error.kind] || waits) && h('p.muted', hints[error.kind], ' ', waits),
     retry && h('div.actions', h('button', { type: 'button', onclick: retry }, 'Try again')));
 }
