@@ -2,8 +2,8 @@
 #include "admin/admin_private.h"
 #include "base/log.h"
 
-struct admin *admin_new(struct loop *l, int listen_fd, int console_fd, const struct conf *conf,
-                        admin_ask_parent_fn *ask_parent, void *ctx, struct fault *why)
+struct admin *admin_new(struct loop *l, int listen_fd, const struct conf *conf, admin_ask_parent_fn *ask_parent,
+                        void *ctx, struct fault *why)
 {
     struct admin *a = mem_alloc(sizeof *a);
     a->loop = l;
@@ -14,7 +14,8 @@ struct admin *admin_new(struct loop *l, int listen_fd, int console_fd, const str
     list_init(&a->requests);
     list_init(&a->asks);
     sign_in_start(a);
-    if (admin_http_start(a, (const int[]){ [DOOR_API] = listen_fd, [DOOR_CONSOLE] = console_fd }, why))
+    doors_start(a);
+    if (door_open_api(a, listen_fd, why))
         return a;
     sign_in_stop(a);
     directory_free(a->directory);
@@ -26,7 +27,7 @@ void admin_free(struct admin *a)
 {
     if (!a)
         return;
-    admin_http_stop(a);
+    doors_stop(a);
     sign_in_stop(a);
     directory_free(a->directory);
     free(a);
@@ -42,8 +43,10 @@ void admin_set_peer(struct admin *a, enum admin_peer peer, struct channel *c)
     a->peers[peer] = c;
     if (!c)
         asks_peer_gone(a, peer);
-    else if (peer == ADMIN_PEER_VAULT)
-        setup_vault_up(a);
+    if (peer != ADMIN_PEER_VAULT)
+        return;
+    a->setup.tag = 0; /* what was asked of the one before is not answered any more */
+    setup_tell(a);
 }
 
 void admin_heard_object(struct admin *a, const struct directory_object *m)

@@ -11,6 +11,7 @@
 #include "msg/admin_msg.h"
 #include "msg/channel.h"
 #include "msg/edge_queue.h"
+#include "msg/parent_role.h"
 
 struct admin;
 
@@ -30,14 +31,13 @@ typedef void admin_ask_parent_fn(void *ctx, uint64_t tag, const char *json);
  * `group` ("" : the owner alone). Needs the rights of the daemon's start. -1 with a fault. */
 int admin_socket_open(const char *path, const char *group, struct fault *why);
 
-/* The console's address as `conf` has it: -1 where it has none, also with a fault. Anybody on this machine may connect; what they may
- * ask for stands in admin/route.c. */
-bool admin_console_open(const struct conf *conf, int *fd, struct fault *why);
-
-/* Serves the API on `listen_fd` and the console on `console_fd` (taken; -1: not). `conf` is lent until the next admin_set_conf(). NULL with a fault. */
-struct admin *admin_new(struct loop *l, int listen_fd, int console_fd, const struct conf *conf,
-                        admin_ask_parent_fn *ask_parent, void *ctx, struct fault *why);
+/* Serves the API on `listen_fd` (taken). `conf` is lent until the next admin_set_conf(). NULL with a fault. */
+struct admin *admin_new(struct loop *l, int listen_fd, const struct conf *conf, admin_ask_parent_fn *ask_parent,
+                        void *ctx, struct fault *why);
 void admin_free(struct admin *a); /* open requests are dropped; takes NULL */
+/* The console's socket and certificate, from the parent; takes l->fd. One whose certificate changed ends, and comes again. */
+void admin_console(struct admin *a, const struct parent_listener *l);
+void admin_console_end(struct admin *a, uint32_t number); /* what it was asked is still answered */
 void admin_set_conf(struct admin *a, const struct conf *conf);
 
 /* The channel of that role; NULL: it went away, and everything asked of it is answered 503. Lent. */

@@ -17,6 +17,9 @@
 #define ADMIN_LONG_ASK_MS (20 * 60000)
 #define ADMIN_PARAMS 3
 #define REQUEST_HEADERS 8
+#define VISITORS_MOST 512u
+#define VISITORS_PER_HOST 128u
+#define VISITOR_STALL_S 60u /* a connection on which nothing moves */
 #define STRANGER_BODY_LIMIT (16u << 10)
 #define SESSIONS_SWEEP_MS 30000
 #define SETUP_HASH_SIZE 32
@@ -98,6 +101,7 @@ struct request {
     struct list node; /* in admin.requests */
     struct admin *admin;
     struct door *door;
+    struct visitor *visitor; /* NULL at the Unix socket */
     struct MHD_Connection *connection;
     struct arena *arena;
     const char *method, *path;
@@ -133,19 +137,26 @@ struct request {
 };
 
 /* A way in: the Unix socket, where whoever can open it has every right; or the console's address, where they show who they are. */
-enum door_kind { DOOR_API, DOOR_CONSOLE, DOORS };
+enum door_kind { DOOR_API, DOOR_CONSOLE };
 struct door {
+    struct list node; /* in admin.doors */
     struct admin *admin;
     enum door_kind kind;
-    struct MHD_Daemon *daemon; /* NULL: not open */
-    bool has_tls;
+    uint32_t number; /* the parent's */
+    struct MHD_Daemon *daemon;
+    bool has_tls, is_ending;
     struct loop_io *io;
+    struct list visitors; /* the console's connections */
+    struct loop_timer patience;
+    struct loop_deferred bury;
 };
 
 struct admin {
     struct loop *loop;
     const struct conf *conf;
-    struct door doors[DOORS];
+    struct list doors;
+    struct door *console; /* the one that takes new connections; NULL: the console is off */
+    int64_t complained_ms;
     struct loop_timer timer;
     struct loop_deferred run;
     struct channel *peers[ADMIN_PEERS];
@@ -166,10 +177,28 @@ struct admin {
     } setup;
 };
 
-/* http.c */
-/* `fds` by enum door_kind, taken; -1: not that one. */
-bool admin_http_start(struct admin *a, const int fds[DOORS], struct fault *why);
-void admin_http_stop(struct admin *a);
+/* door.c */
+void doors_start(struct admin *a);
+bool door_open_api(struct admin *a, int fd /* taken */, struct fault *why);
+void doors_stop(struct admin *a);
+void door_visitor_left(struct door *d);
+
+/* visitor.c: callbacks of the server, then what a request tells of its connection (which may be NULL) */
+struct visitor;
+enum MHD_Result visitor_may_come(void *ctx, const struct sockaddr *at, socklen_t size);
+void visitor_on_connection(void *ctx, struct MHD_Connection *connection, void **slot,
+                           enum MHD_ConnectionNotificationCode code);
+struct visitor *visitor_of(struct MHD_Connection *connection);
+void visitor_header_came(struct visitor *v);
+void visitor_body_grew(struct visitor *v, size_t size);
+void visitor_body_came(struct visitor *v);
+void visitor_answered(struct visitor *v);
+void visitors_hurry(struct door *d); /* who asks nothing goes now */
+
+/* http.c: callbacks of the server */
+enum MHD_Result http_on_request(void *ctx, struct MHD_Connection *connection, const char *url, const char *method,
+                                const char *version, const char *data, size_t *size, void **slot);
+void http_on_completed(void *ctx, struct MHD_Connection *connection, void **slot, enum MHD_RequestTerminationCode how);
 /* Sets the connection aside until there is something to say, or the client goes away. */
 void admin_http_sleep(struct request *r);
 void admin_http_wake(struct request *r);
@@ -234,6 +263,7 @@ json_t *rights_json(uint32_t rights);
 bool guard_lets_in(struct request *r);
 /* A change by a browser's session shows that it comes from our own page; or responds. */
 bool guard_knows_page(struct request *r);
+bool guard_is_proxy(const struct conf *conf, const char *host);
 
 /* principal.c */
 /* Sets r->principal and runs `known`, at once or when the vault has answered; or responds. */
@@ -263,7 +293,7 @@ bool take_name_and_password(struct request *r, const char **name, struct bytes *
 request_fn session_get, session_post, session_delete;
 
 /* setup.c */
-void setup_vault_up(struct admin *a);                            /* prints a link if nobody has a password */
+void setup_tell(struct admin *a); /* prints a link, once, if nobody has a password; asks the vault first */
 bool setup_heard(struct admin *a, const struct admin_answer *m); /* true: it was the answer to our own question */
 bool setup_any_has_password(const json_t *list);                 /* answer to operator.list */
 request_fn setup_link_post, setup_post;

@@ -77,9 +77,16 @@ static bool is_sign_in(const struct admin_route *route)
 
 static void admit(struct request *r, const struct admin_route *route)
 {
-    r->route = route;
+    const char *length = request_header(r, "Content-Length");
+    uint64_t size = 0;
     if (r->principal->kind == PRINCIPAL_NOBODY)
         r->body.limit = STRANGER_BODY_LIMIT;
+    uint64_t most = route->streams_body ? r->admin->conf->limits.message_size : r->body.limit;
+    if (length && text_to_u64(length, UINT64_MAX, &size) && size > most)
+        respond_finding(r, 413, "api.too-large", "the body has %llu octets, and %llu are taken here",
+                        (unsigned long long)size, (unsigned long long)most);
+    else
+        r->route = route;
 }
 
 static void judge(struct request *r)

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "net/addr.h"
 
-static bool is_proxy(const struct conf *conf, const char *host)
+bool guard_is_proxy(const struct conf *conf, const char *host)
 {
     for (size_t i = 0; i < conf->console.proxy.count; i++) {
         struct net_range range;
@@ -54,7 +54,7 @@ static const char *forwarded_for(struct request *r, const char *peer)
     const char *host = peer;
     MHD_get_connection_values(r->connection, MHD_HEADER_KIND, gather, &f);
     char *rest = f.all ? arena_strdup(r->arena, f.all) : NULL;
-    while (rest && is_proxy(r->admin->conf, host)) {
+    while (rest && guard_is_proxy(r->admin->conf, host)) {
         char *comma = strrchr(rest, ',');
         struct bytes word = bytes_trim(bytes_of(comma ? comma + 1 : rest));
         const char *text = without_port(r->arena, arena_strndup(r->arena, (const char *)word.data, word.size));
@@ -90,7 +90,7 @@ static bool find_place(struct request *r)
         return true;
     net_addr_host_text(&at, host, sizeof host);
     r->host = arena_strdup(r->arena, host);
-    bool is_passed_on = is_proxy(r->admin->conf, r->host), is_near = is_passed_on || net_addr_is_loopback(&at);
+    bool is_passed_on = guard_is_proxy(r->admin->conf, r->host), is_near = is_passed_on || net_addr_is_loopback(&at);
     if (is_passed_on) {
         r->is_secure = r->is_secure || text_equal_nocase(request_header(r, "X-Forwarded-Proto"), "https");
         r->host = forwarded_for(r, r->host);

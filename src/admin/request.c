@@ -9,6 +9,7 @@
 #include "admin/admin_private.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "base/text.h"
 #include "doctor/finding.h"
 
 struct request *request_new(struct door *d, struct MHD_Connection *connection, const char *method, const char *path)
@@ -17,6 +18,7 @@ struct request *request_new(struct door *d, struct MHD_Connection *connection, c
     r->admin = d->admin;
     r->door = d;
     r->connection = connection;
+    r->visitor = d->kind == DOOR_CONSOLE ? visitor_of(connection) : NULL;
     r->arena = arena_new();
     r->method = arena_strdup(r->arena, method);
     r->path = arena_strdup(r->arena, path);
@@ -173,6 +175,8 @@ void respond_problem(struct request *r, unsigned status, const char *title, cons
 
 static unsigned status_of(const struct fault *why)
 {
+    if (text_equal(why->id, "api.too-large"))
+        return 413;
     switch (why->kind) {
     case FAULT_RETRY:
     case FAULT_LOCAL:

@@ -44,9 +44,9 @@ static bool is_good(struct admin *a, struct bytes token)
 
 /* ---- at the daemon's start ---- */
 
-void setup_vault_up(struct admin *a)
+void setup_tell(struct admin *a)
 {
-    if (a->setup.is_told || !a->doors[DOOR_CONSOLE].daemon)
+    if (a->setup.is_told || a->setup.tag || !a->console || !a->peers[ADMIN_PEER_VAULT])
         return;
     a->setup.tag = ++a->next_tag;
     struct admin_ask m = { .tag = a->setup.tag, .verb = "operator.list", .json = "{}" };
@@ -82,7 +82,7 @@ void setup_link_post(struct request *r)
         respond_finding(r, 403, "console.right", "setup links are given on the machine itself only");
         return;
     }
-    if (!a->doors[DOOR_CONSOLE].daemon) {
+    if (!a->console) {
         respond_problem(r, 409, "The console is switched off",
                         "console.address is none: set it to 127.0.0.1:8025, then: postern reload");
         return;

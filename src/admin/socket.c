@@ -1,4 +1,4 @@
-/* The ways in: the admin socket, of which holds that who may open it may administer; and the console's address. */
+/* The admin socket, of which holds that who may open it may administer. */
 #include <errno.h>
 #include <grp.h>
 #include <string.h>
@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
-#include "net/listen.h"
 
 static bool is_answered(const struct sockaddr_un *at)
 {
@@ -72,15 +71,4 @@ int admin_socket_open(const char *path, const char *group, struct fault *why)
     if (fd >= 0)
         close(fd);
     return -1;
-}
-
-bool admin_console_open(const struct conf *conf, int *fd, struct fault *why)
-{
-    struct net_addr at;
-    *fd = -1;
-    if (!conf_console_is_open(conf))
-        return true;
-    if (net_addr_parse(conf->console.address, &at, why))
-        *fd = net_listen_open(&at, 64, why);
-    return *fd >= 0 || fault_wrap(why, "console.address");
 }

@@ -30,7 +30,10 @@ static void tell(void *ctx, const struct fault *mistake)
 
 static void tell_listener(struct check *c, const struct conf_listener *l, struct fault *why)
 {
-    fault_wrap(why, "%s:%u:%u: listener %s", c->conf->file, l->line, l->column, l->address);
+    if (l->line == 0)
+        fault_wrap(why, "%s: console.certificate", c->conf->file);
+    else
+        fault_wrap(why, "%s:%u:%u: listener %s", c->conf->file, l->line, l->column, l->address);
     tell(c, why);
 }
 
@@ -82,6 +85,9 @@ static void check_machine(struct check *c)
         if (c->conf->listeners[i].tls != CONF_TLS_NONE)
             check_certificate(c, &c->conf->listeners[i]);
     }
+    if (conf_console_has_tls(c->conf))
+        check_certificate(
+            c, &(struct conf_listener){ .certificate = c->conf->console.certificate, .key = c->conf->console.key });
     check_user(c);
     check_state(c);
 }
@@ -93,6 +99,8 @@ static void print_summary(const struct conf *conf)
     printf("state in %s\n", conf->state);
     for (size_t i = 0; i < conf->listeners_count; i++)
         printf("%s on %s %s\n", conf->listeners[i].protocol, conf->listeners[i].address, tls[conf->listeners[i].tls]);
+    if (conf_console_is_open(conf))
+        printf("console on %s %s\n", conf->console.address, tls[conf_console_has_tls(conf) ? 2 : 0]);
 }
 
 /* Every row of the schema, as a person or the manual wants to read it. */

@@ -24,7 +24,7 @@ const struct conf_row conf_rows[] = {
       "Socket that the commands talk to." },
     { "console.group", CONF_TEXT, AT(console.group), "", "", FIXED,
       "Group that may use the commands, beside the daemon's user." },
-    { "console.address", CONF_ADDRESS, AT(console.address), "none", "127.0.0.1:8025", FIXED,
+    { "console.address", CONF_ADDRESS, AT(console.address), "none", "127.0.0.1:8025", RELOADABLE,
       "Address of the console and of the API over HTTP; none switches both off." },
     { "console.public-url", CONF_TEXT, AT(console.public_url), "", "", RELOADABLE,
       "The same as others reach it; links begin with it." },

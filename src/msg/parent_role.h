@@ -7,17 +7,17 @@
 enum {
     PARENT_PEER =
         1, /* parent > role: here is your end of a channel to another role (again, when that role was restarted) */
-    PARENT_LISTENER, /* parent > edge: accept from this socket; numbers are never used twice */
-    PARENT_LISTENER_END, /* parent > edge: close that listener; its sessions go on. A listener whose certificate or rules changed
+    PARENT_LISTENER, /* parent > edge, and the console's > admin: accept from this socket; numbers are never used twice */
+    PARENT_LISTENER_END, /* likewise: close that listener; its sessions go on. A listener whose certificate or rules changed
                           * ends, and comes again under a new number with the same socket */
-    PARENT_RELOAD, /* parent > role: the configuration file's new text, already found good by the parent */
-    PARENT_EVENTS, /* parent > role: a new event file (rotation) */
-    PARENT_STOP,   /* parent > role: finish what is under way and end */
-    PARENT_START,  /* parent > role: all peers and listeners of the start are sent */
-    PARENT_READY,  /* role > parent: wired and working */
-    PARENT_ASK,    /* admin > parent: {"verb":"reload"|"roles"} */
-    PARENT_ANSWER, /* parent > admin */
-    PARENT_LOST,   /* role > parent: the channel to that peer closed; if it still lives, join us again */
+    PARENT_RELOAD,       /* parent > role: the configuration file's new text, already found good by the parent */
+    PARENT_EVENTS,       /* parent > role: a new event file (rotation) */
+    PARENT_STOP,         /* parent > role: finish what is under way and end */
+    PARENT_START,        /* parent > role: all peers and listeners of the start are sent */
+    PARENT_READY,        /* role > parent: wired and working */
+    PARENT_ASK,          /* admin > parent: {"verb":"reload"|"roles"} */
+    PARENT_ANSWER,       /* parent > admin */
+    PARENT_LOST,         /* role > parent: the channel to that peer closed; if it still lives, join us again */
 };
 
 #define MSG_PARENT_PEER(F, L) \

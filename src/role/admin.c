@@ -6,17 +6,17 @@
 struct admin_role {
     struct role *role;
     struct admin *admin;
-    int listen_fd, console_fd;
+    int listen_fd;
 };
 
 static void *prepare(struct role *r, struct fault *why)
 {
     const struct conf *conf = role_conf(r);
-    int fd = admin_socket_open(conf->console.socket, conf->console.group, why), console;
-    if (fd < 0 || !admin_console_open(conf, &console, why))
+    int fd = admin_socket_open(conf->console.socket, conf->console.group, why);
+    if (fd < 0)
         return NULL;
     struct admin_role *self = mem_alloc(sizeof *self);
-    *self = (struct admin_role){ .role = r, .listen_fd = fd, .console_fd = console };
+    *self = (struct admin_role){ .role = r, .listen_fd = fd };
     return self;
 }
 
@@ -29,8 +29,7 @@ static void ask_parent(void *ctx, uint64_t tag, const char *json)
 static bool start(void *ctx, struct fault *why)
 {
     struct admin_role *self = ctx;
-    self->admin = admin_new(role_loop(self->role), self->listen_fd, self->console_fd, role_conf(self->role), ask_parent,
-                            self, why);
+    self->admin = admin_new(role_loop(self->role), self->listen_fd, role_conf(self->role), ask_parent, self, why);
     if (!self->admin)
         return false;
     role_ready(self->role);
@@ -101,6 +100,16 @@ static void peer_down(void *ctx, enum role_kind peer, unsigned index, void *peer
         admin_set_peer(self->admin, peer_of(peer), NULL);
 }
 
+static void listener(void *ctx, const struct parent_listener *l)
+{
+    admin_console(((struct admin_role *)ctx)->admin, l);
+}
+
+static void listener_end(void *ctx, unsigned number)
+{
+    admin_console_end(((struct admin_role *)ctx)->admin, number);
+}
+
 static void reload(void *ctx, const struct conf *conf)
 {
     struct admin_role *self = ctx;
@@ -130,6 +139,8 @@ const struct role_hooks admin_hooks = {
     .rows = rows,
     .peer_up = peer_up,
     .peer_down = peer_down,
+    .listener = listener,
+    .listener_end = listener_end,
     .reload = reload,
     .parent_answer = parent_answer,
     .stop = stop,

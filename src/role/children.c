@@ -146,8 +146,7 @@ static bool start_process(struct child *c, struct fault *why)
 
 static void wire(struct child *c)
 {
-    if (c->hooks->kind == ROLE_EDGE)
-        doors_tell(c->parent, c);
+    doors_tell(c->parent, c);
     channel_send(c->control, PARENT_START, &(struct parent_empty){ 0 });
 }
 

@@ -1,6 +1,6 @@
-/* role/doors.c - listening sockets: opened while privileged, kept over reloads, handed to the edges.
+/* role/doors.c - listening sockets: opened while privileged, kept over reloads, handed to the edges, and the console's to the admin role.
  *
- * A door is known by its configured address. When only its rules or certificate change, the socket stays: the edges close their
+ * A door is known by its configured address. When only its rules or certificate change, the socket stays: the roles close their
  * copies, get new ones, and nobody who is connecting meanwhile is refused. */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,9 +35,10 @@ static void door_free(struct door *d, bool closes)
     free(d);
 }
 
-static struct door *door_new(const struct conf_listener *conf)
+static struct door *door_new(enum role_kind role, const struct conf_listener *conf)
 {
     struct door *d = mem_alloc(sizeof *d);
+    d->role = role;
     d->fd = -1;
     d->arena = arena_new();
     d->conf = *conf;
@@ -56,7 +57,7 @@ static struct door *find(const struct list *doors, const struct door *like)
     /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): list_remove() took the freed one off this list */
     LIST_EACH (node, doors) {
         struct door *d = LIST_OF(node, struct door, node);
-        if (text_equal(d->conf.address, like->conf.address) && d->twin == like->twin)
+        if (d->role == like->role && text_equal(d->conf.address, like->conf.address) && d->twin == like->twin)
             return d;
     }
     return NULL;
@@ -102,7 +103,7 @@ static bool open_socket(struct door *d, struct fault *why)
 /* Where in the file, if it came from one. */
 static bool refuse(const struct door *d, const char *file, struct fault *why)
 {
-    fault_wrap(why, "listener %s", d->conf.address);
+    fault_wrap(why, "%s %s", d->role == ROLE_ADMIN ? "console.address" : "listener", d->conf.address);
     return d->conf.line ? fault_wrap(why, "%s:%u:%u", file, d->conf.line, d->conf.column) : false;
 }
 
@@ -120,17 +121,34 @@ static bool prepare(struct parent *p, struct door *d, const char *file, struct f
     return open_socket(d, why) || refuse(d, file, why);
 }
 
+static bool prepare_next(struct parent *p, struct door *d, const char *file, struct list *next, struct fault *why)
+{
+    while (find(next, d))
+        d->twin++;
+    list_append(next, &d->node);
+    return prepare(p, d, file, why);
+}
+
+static struct door *door_of_console(const struct conf *conf)
+{
+    return door_new(ROLE_ADMIN, &(struct conf_listener){
+                                    .protocol = "console",
+                                    .address = conf->console.address,
+                                    .tls = conf_console_has_tls(conf) ? CONF_TLS_IMPLICIT : CONF_TLS_NONE,
+                                    .certificate = conf->console.certificate,
+                                    .key = conf->console.key,
+                                    .mode = "",
+                                });
+}
+
 bool doors_prepare(struct parent *p, const struct conf *conf, struct list *next, struct fault *why)
 {
     list_init(next);
     bool is_good = true;
-    for (size_t i = 0; is_good && i < conf->listeners_count; i++) {
-        struct door *d = door_new(&conf->listeners[i]);
-        while (find(next, d))
-            d->twin++;
-        list_append(next, &d->node);
-        is_good = prepare(p, d, conf->file, why);
-    }
+    for (size_t i = 0; is_good && i < conf->listeners_count; i++)
+        is_good = prepare_next(p, door_new(ROLE_EDGE, &conf->listeners[i]), conf->file, next, why);
+    if (is_good && conf_console_is_open(conf))
+        is_good = prepare_next(p, door_of_console(conf), conf->file, next, why);
     if (is_good)
         return true;
     struct list *node;
@@ -149,7 +167,7 @@ static bool is_same(const struct door *a, const struct door *b)
            secret_equal(a->key, b->key);
 }
 
-static void tell(struct child *edge, const struct door *d)
+static void tell(struct child *c, const struct door *d)
 {
     struct parent_listener m = {
         .number = d->number,
@@ -162,20 +180,20 @@ static void tell(struct child *edge, const struct door *d)
         .key_pem = secret_bytes(d->key),
         .fd = d->fd,
     };
-    channel_send(edge->control, PARENT_LISTENER, &m);
+    channel_send(c->control, PARENT_LISTENER, &m);
 }
 
-static void tell_edges(struct parent *p, const struct door *d)
+static void tell_all(struct parent *p, const struct door *d)
 {
     for (struct child *c = p->children; c < p->children + p->children_count; c++)
-        if (c->hooks->kind == ROLE_EDGE && child_is_alive(c))
+        if (c->hooks->kind == d->role && child_is_alive(c))
             tell(c, d);
 }
 
 static void end(struct parent *p, struct door *d, bool closes)
 {
     for (struct child *c = p->children; c < p->children + p->children_count; c++)
-        if (c->hooks->kind == ROLE_EDGE && child_is_alive(c))
+        if (c->hooks->kind == d->role && child_is_alive(c))
             channel_send(c->control, PARENT_LISTENER_END, &(struct parent_number){ d->number });
     list_remove(&d->node);
     door_free(d, closes);
@@ -194,7 +212,7 @@ static void settle(struct parent *p, struct door *d)
     if (before)
         end(p, before, false);
     d->number = ++p->doors_counted;
-    tell_edges(p, d);
+    tell_all(p, d);
 }
 
 void doors_commit(struct parent *p, struct list *next)
@@ -211,10 +229,12 @@ void doors_commit(struct parent *p, struct list *next)
         list_append(&p->doors, node);
 }
 
-void doors_tell(struct parent *p, struct child *edge)
+void doors_tell(struct parent *p, struct child *c)
 {
     LIST_EACH (node, &p->doors) {
-        tell(edge, LIST_OF(node, struct door, node));
+        const struct door *d = LIST_OF(node, struct door, node);
+        if (d->role == c->hooks->kind)
+            tell(c, d);
     }
 }
 
@@ -236,13 +256,16 @@ void doors_forget_keys(struct list *doors)
 
 bool doors_write(struct parent *p, struct fault *why)
 {
-    json_t *list = json_array();
+    json_t *list = json_array(), *root = json_pack("{s:o}", "listeners", list);
     LIST_EACH (node, &p->doors) {
         const struct door *d = LIST_OF(node, struct door, node);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "address", d->bound, "protocol", d->conf.protocol,
-                                              "tls", tls_names[d->conf.tls]));
+        json_t *line = json_pack("{s:s, s:s, s:s}", "address", d->bound, "protocol", d->conf.protocol, "tls",
+                                 tls_names[d->conf.tls]);
+        if (d->role == ROLE_ADMIN)
+            json_object_set_new(root, "console", line);
+        else
+            json_array_append_new(list, line);
     }
-    json_t *root = json_pack("{s:o}", "listeners", list);
     char *text = json_dumps(root, JSON_INDENT(2)), *path = mem_printf("%s/listeners.json", p->conf->state);
     bool is_written = files_replace(path, bytes_of(text), why);
     free(path);

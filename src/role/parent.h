@@ -29,6 +29,7 @@ struct child {
 /* A socket that is listened on, and how. */
 struct door {
     struct list node;
+    enum role_kind role;       /* who accepts there: the edges; or the admin role, and then it is the console's */
     uint32_t number;           /* 0: not yet announced */
     struct conf_listener conf; /* strings are the door's own */
     unsigned twin;             /* the how-many-eth of this address: with port 0 there may be several */
@@ -85,8 +86,8 @@ void wiring_fini(struct parent *p);
 /* doors.c */
 /* The set of doors that `conf` wants; sockets that are open already are used again. Nothing changes for anyone yet. */
 bool doors_prepare(struct parent *p, const struct conf *conf, struct list *next, struct fault *why);
-void doors_commit(struct parent *p, struct list *next); /* tells the edges what changed; closes what is gone */
-void doors_tell(struct parent *p, struct child *edge);  /* all of them */
+void doors_commit(struct parent *p, struct list *next); /* tells the roles what changed; closes what is gone */
+void doors_tell(struct parent *p, struct child *c);     /* all of its own */
 void doors_close(struct list *doors);
 void doors_forget_keys(struct list *doors);            /* in a child */
 bool doors_write(struct parent *p, struct fault *why); /* {state}/listeners.json */

@@ -35,7 +35,7 @@ struct role_hooks {
      * Returns the ctx for `heard`: the state itself, or an object per peer. The channel is the framework's: lent until peer_down. */
     void *(*peer_up)(void *self, enum role_kind peer, unsigned index, struct channel *c);
     void (*peer_down)(void *self, enum role_kind peer, unsigned index, void *peer_ctx);
-    /* Edge; takes l->fd. A listener whose certificate or rules changed ends and comes again with a new number. */
+    /* Edge, and admin for the console; takes l->fd. A listener whose certificate or rules changed ends and comes again with a new number. */
     void (*listener)(void *self, const struct parent_listener *l);
     void (*listener_end)(void *self, unsigned number);   /* stop accepting; its sessions go on */
     void (*reload)(void *self, const struct conf *conf); /* role_conf() is already the new one; the old one is gone */

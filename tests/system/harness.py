@@ -335,15 +335,15 @@ listeners:
         section = next((line for line in text.splitlines() if line.startswith("console:")), None)
         if section and "address:" in text[text.index(section):]:
             return text
-        self.console_port = quiet_port()
-        address = f'address: "127.0.0.1:{self.console_port}"'
+        address = f'address: "127.0.0.1:{quiet_port()}"'
         if section:
             return text.replace(section, section.replace("{", "{ " + address + ",", 1))
         return f"{text.rstrip()}\nconsole: {{ {address} }}\n"
 
-    def console(self, **kw):
+    def console(self, host="127.0.0.1", **kw):
         """Somebody at the console's address; see Console."""
-        return Console("127.0.0.1", self.console_port, **kw)
+        address = json.loads((self.state / "listeners.json").read_text())["console"]["address"]
+        return Console(host, int(address.rsplit(":", 1)[1]), **kw)
 
     def local(self):
         """Somebody at the Unix socket; see Console for what can be asked."""

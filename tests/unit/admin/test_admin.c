@@ -158,8 +158,9 @@ static int stage_up(void **state)
     assert_true(fd >= 0);
     snprintf(s->console, sizeof s->console, "%s/console.sock", s->dir);
     int console = admin_socket_open(s->console, "", &why);
-    s->admin = admin_new(s->loop, fd, console, &s->conf, ask_parent, s, &why);
+    s->admin = admin_new(s->loop, fd, &s->conf, ask_parent, s, &why);
     assert_non_null(s->admin);
+    admin_console(s->admin, &(struct parent_listener){ .number = 1, .address = "127.0.0.1:8025", .fd = console });
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
     s->ours = channel_new(s->loop, pair[0], near_rows, channel_over, s);
@@ -568,7 +569,7 @@ static void a_message_that_can_not_be_taken_is_refused(void **state)
     s->conf.limits.message_size = 10;
     assert_int_equal(CURL(s, API "/messages", "-d", "From: shop@b.example and more", "-H",
                           "X-Postern-Sender: shop@b.example", "-H", "X-Postern-Recipient: a@b.example"),
-                     400);
+                     413);
     assert_non_null(strstr(s->answer, "message-size"));
 }
 

@@ -41,6 +41,7 @@ static void write_conf(struct daemon *d, const char *listeners, const char *host
     char *text = mem_printf("state: %s/state\n"
                             "user: nobody\ngroup: nogroup\n"
                             "hostname: %s\n"
+                            "console: { address: none }\n"
                             "listeners:\n%s"
                             "log: { level: debug, events-size: 64K }\n"
                             "limits: { edges: 2 }\n",

@@ -1,0 +1,322 @@
+"""The console's address: who gets in, over which line, and what hostile visitors can not do. What its pages do is tested in a browser."""
+import base64
+import http.client
+import json
+import re
+import socket
+import ssl
+
+import pytest
+
+from harness import Console, Gateway, quiet_port, until
+
+LINE = re.compile(r'^console: .*$', re.M)
+
+
+def write_console(gateway, settings):
+    """Another `console:` in the gateway's file; not yet read."""
+    text = gateway.config.read_text()
+    gateway.config.write_text(LINE.sub("console: " + settings, text))
+
+
+@pytest.fixture
+def port():
+    return quiet_port()
+
+
+def raw(gateway, data=b"", source=None):
+    s = socket.create_connection(("127.0.0.1", gateway.console().port), 30, (source, 0) if source else None)
+    s.sendall(data)
+    return s
+
+
+def rest_of(s):
+    """All that still comes until the other side closes."""
+    data = b""
+    while True:
+        try:
+            more = s.recv(65536)
+        except ConnectionResetError:
+            return data
+        if not more:
+            return data
+        data += more
+
+
+# -- pages --
+
+def test_the_pages_are_whole_and_kept(gateway):
+    c = gateway.console()
+    page = c.get("/")
+    assert page.status == 200 and page.headers["Content-Type"] == "text/html; charset=utf-8"
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "script-src 'self'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
+    assert page.headers["X-Content-Type-Options"] == "nosniff" and page.headers["Referrer-Policy"] == "no-referrer"
+    for other in ("/setup", "/mailboxes/shop@contoso.example", "/messages/0123", "/guides/liferay"):
+        assert c.get(other).body == page.body
+    linked = re.findall(r'(?:href|src)="(/ui/[^"]+)"', page.text)
+    assert linked
+    for path in linked:
+        plain, packed = c.get(path), c.get(path, headers={"Accept-Encoding": "gzip, br"})
+        assert plain.status == packed.status == 200 and plain.body
+        if packed.headers["Content-Encoding"] == "gzip":
+            import gzip
+            assert gzip.decompress(packed.body) == plain.body and packed.headers["ETag"] != plain.headers["ETag"]
+        again = c.get(path, headers={"If-None-Match": plain.headers["ETag"]})
+        assert again.status == 304 and not again.body
+    head = c("HEAD", "/")
+    assert head.status == 200 and not head.body and head.headers["ETag"] == page.headers["ETag"]
+
+
+@pytest.mark.parametrize("path", [
+    "/ui/../../../../etc/passwd", "/ui/%2e%2e/%2e%2e/etc/passwd", "/ui/..%2f..%2fetc%2fpasswd", "/ui//etc/passwd", "/ui/", "/ui/none.js",
+    "/..%5c..%5cetc/passwd", "/x%0d%0aSet-Cookie:%20a=b", "/.git/config", "/favicon.ico", "/api", "/api/v1", "/api/v2/status"])
+def test_no_path_leads_out(gateway, path):
+    answer = gateway.console().get(path)
+    assert answer.status in (400, 401, 404), answer
+    assert b"root:" not in answer.body and "Set-Cookie" not in answer.headers
+
+
+# -- strangers --
+
+def test_a_stranger_learns_nothing(gateway):
+    c = gateway.console()
+    said = {c(method, path).body for method, path in [
+        ("GET", "status"), ("GET", "nothing"), ("DELETE", "apps/erp"), ("POST", "messages"), ("PUT", "/api/v1/"), ("GET", "mailboxes/a@b.example")]}
+    assert len(said) == 1
+    answer = c.get("status")
+    assert answer.status == 401 and answer.finding == "console.sign-in" and answer.headers["WWW-Authenticate"].startswith("Bearer")
+    session = c.get("session").json
+    assert session["signed_in"] is False
+    for secret in ("postern.x.y", "x" * 5000, "", "\u00e9"):
+        assert Console(c.host, c.port, bearer=secret).get("status").status in (401, 429, 503)
+    for wrong in ("Basic", "Basic !!", "Basic " + base64.b64encode(b"no colon").decode(), "Digest a=b", "Bearer"):
+        assert c.get("status", headers={"Authorization": wrong}).status == 401
+    for cookie in ("postern=", "postern=" + "A" * 43, "postern=../../x", "__Host-postern=" + "A" * 43, "postern=" + "A" * 4000):
+        assert c.get("status", headers={"Cookie": cookie}).status == 401
+    assert gateway.cli("status").returncode == 0
+
+
+def test_only_our_own_names_and_pages(gateway, world):
+    c = gateway.console()
+    for host in ("localhost", "127.0.0.1:1", "[::1]", "gateway.test"):
+        assert c.get("/", headers={"Host": host}).status == 200, host
+    for host in ("evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8025", "evil.example@localhost"):
+        answer = c.get("/", headers={"Host": host})
+        assert answer.status == 421 and answer.finding == "console.host", host
+    form = {"name": "anna", "password": "x"}
+    for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}):
+        answer = c.post("session", form, headers=headers)
+        assert answer.status == 403 and answer.finding == "console.csrf", headers
+    answer = c.post("session", b'{"name":"anna","password":"x"}', headers={"Content-Type": "text/plain"})
+    assert answer.status == 415 and answer.finding == "api.media-type"
+    write_console(gateway, f'{{ address: "127.0.0.1:{c.port}", public-url: "https://mail.example.org:8443/" }}')
+    gateway.cli("reload")
+    assert c.get("/", headers={"Host": "mail.example.org"}).status == 200
+    answer = c.post("session", form, headers={"Host": "127.0.0.1", "Origin": "https://mail.example.org:8443"})
+    assert answer.status != 403
+    assert c.post("session", form, headers={"Host": "127.0.0.1", "Origin": "https://mail.example.org"}).status == 403
+
+
+def test_what_a_proxy_says_is_believed_of_a_proxy_only(gateway):
+    c = gateway.console()
+    forwarded = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7", "X-Forwarded-Proto": "https"}
+    wrong = {"Authorization": "Digest x"}
+    c.get("status", headers={**forwarded, "Authorization": "Bearer postern.x.y"})
+    gateway.wait_event("api.refused", host="127.0.0.1")
+    write_console(gateway, f'{{ address: "127.0.0.1:{c.port}", proxy: [127.0.0.0/8, 198.51.100.0/24] }}')
+    gateway.cli("reload")
+    c.get("status", headers={**forwarded, "Authorization": "Bearer postern.x.y"})
+    gateway.wait_event("api.refused", host="203.0.113.9")
+    c.get("status", headers={"X-Forwarded-For": "nonsense", "Authorization": "Bearer postern.x.y"})
+    c.get("status", headers={"X-Forwarded-For": "192.0.2.1, 203.0.113.5:4711", "Authorization": "Bearer postern.x.y"})
+    gateway.wait_event("api.refused", host="203.0.113.5")
+    assert not gateway.events("api.refused", host="nonsense")
+    assert c.get("status", headers=wrong).status == 401
+    assert "__Host-postern=; Path=/; HttpOnly; SameSite=Strict; Secure" in c.delete("session", headers=forwarded).headers["Set-Cookie"]
+    assert "Secure" not in c.delete("session").headers["Set-Cookie"]
+
+
+# -- TLS and reloads --
+
+def https(gateway, certificates, host="localhost"):
+    return gateway.console(host=host, tls=ssl.create_default_context(cafile=str(certificates.ca)))
+
+
+def test_https_and_a_new_certificate_without_a_restart(world, certificates):
+    port = quiet_port()
+    settings = '{{ address: "127.0.0.1:{}", certificate: "{}", key: "{}" }}'
+    g = Gateway(world, extra="console: " + settings.format(port, certificates.cert, certificates.key))
+    c = https(g, certificates)
+    assert c.get("/").status == 200
+    assert "__Host-postern=;" in c.delete("session").headers["Set-Cookie"]
+    old = ssl.create_default_context(cafile=str(certificates.ca))
+    with pytest.warns(DeprecationWarning):
+        old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    with pytest.raises(OSError):
+        Console("localhost", port, tls=old).get("/")
+
+    # A request that is half said when the certificate changes, and a connection that waits.
+    body = json.dumps({"name": "anna", "password": "x"}).encode()
+    half = c.connection()
+    half.putrequest("POST", "/api/v1/session")
+    half.putheader("Content-Type", "application/json")
+    half.putheader("Content-Length", str(len(body)))
+    half.endheaders(body[:5])
+    idle = c.connection()
+    idle.connect()
+    cert, key = certificates.make("second", "DNS:localhost")
+    write_console(g, settings.format(port, cert, key))
+    g.cli("reload")
+    common_name = lambda: dict(x[0] for x in served(c)["subject"])["commonName"]
+    until(lambda: common_name() == "second", "the new certificate")
+    half.send(body[5:])
+    answer = half.getresponse()
+    assert answer.status in (401, 503) and answer.read()
+    assert answer.headers["Connection"] == "close"
+    idle.sock.settimeout(30)
+    assert idle.sock.recv(1) == b""
+
+    # Files that are no good change nothing.
+    write_console(g, settings.format(port, cert, certificates.key))
+    assert g.cli("reload", check=False).returncode == 1
+    assert common_name() == "second"
+
+
+def served(c):
+    connection = c.connection()
+    connection.connect()
+    try:
+        return connection.sock.getpeercert()
+    finally:
+        connection.close()
+
+
+def test_another_address_and_off_without_a_restart(gateway):
+    before = gateway.console()
+    other = quiet_port()
+    write_console(gateway, f'{{ address: "127.0.0.1:{other}" }}')
+    gateway.cli("reload")
+    assert gateway.console().port == other and gateway.console().get("/").status == 200
+    with pytest.raises(ConnectionRefusedError):
+        before.get("/")
+    taken = socket.create_server(("127.0.0.1", quiet_port()))
+    write_console(gateway, f'{{ address: "127.0.0.1:{taken.getsockname()[1]}" }}')
+    done = gateway.cli("reload", check=False)
+    assert done.returncode == 1 and "console.address" in done.stderr
+    assert gateway.console().get("/").status == 200
+    taken.close()
+    now = gateway.console()
+    write_console(gateway, "{ address: none }")
+    gateway.cli("reload")
+    with pytest.raises(ConnectionRefusedError):
+        now.get("/")
+    done = gateway.cli("setup", check=False)
+    assert done.returncode == 1 and "console.address" in done.stderr
+    write_console(gateway, f'{{ address: "127.0.0.1:{other}" }}')
+    gateway.cli("reload")
+    assert gateway.console().get("/").status == 200
+
+
+def test_the_admin_role_comes_back_with_the_console(gateway):
+    import os
+    import signal
+    c = gateway.console()
+    os.kill(gateway.roles("admin")[0]["pid"], signal.SIGKILL)
+
+    def answers():
+        try:
+            return c.get("/").status == 200
+        except OSError:
+            return False
+    until(answers, "the console after its role died")
+
+
+@pytest.mark.parametrize("settings, said", [
+    ('{ address: "0.0.0.0:8025" }', "console.certificate"),
+    ('{ address: "127.0.0.1:0", certificate: "/c.pem" }', "console.key is missing"),
+    ('{ address: "127.0.0.1:0", certificate: "/none.pem", key: "/none.key" }', "/none.pem"),
+    ('{ proxy: [nowhere] }', "console.proxy"),
+])
+def test_a_console_that_can_not_be_is_said_before_the_start(world, settings, said):
+    g = Gateway(world, extra="console: " + settings, start=False)
+    done = g.cli("check", check=False)
+    assert done.returncode == 1 and said in done.stderr, done.stderr
+
+
+# -- setup --
+
+def test_setup_links_are_made_on_this_machine_only(gateway):
+    c = gateway.console()
+    first, second = (gateway.json("setup")["url"] for _ in range(2))
+    assert first.startswith(f"http://127.0.0.1:{c.port}/setup#") and first != second
+    assert c.post("setup/link").status == 401
+    for token in (first.split("#")[1], "", "x" * 43, None, 7):
+        answer = c.post("setup", {"token": token, "name": "anna", "password": "correct horse battery"})
+        assert answer.status == 403 and answer.finding == "console.setup-link", token
+    text = gateway.process.text() + "".join(json.dumps(e) for e in gateway.events())
+    assert second.split("#")[1] not in text
+
+
+# -- hostile visitors --
+
+def test_who_trickles_loses_the_place(gateway, world):
+    header = raw(gateway, b"GET / HTTP/1.1\r\nHost: loc")
+    body = raw(gateway, b"POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+    assert gateway.console().get("/").status == 200
+    world.clock.advance(31)
+    assert rest_of(header) == b""
+    body.sendall(b' ')
+    assert gateway.console().get("/").status == 200
+    world.clock.advance(31)
+    assert rest_of(body) == b""
+
+
+def test_one_address_can_not_take_all_connections(gateway):
+    taken = [raw(gateway) for _ in range(128)]
+    more = raw(gateway, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert rest_of(more) == b""
+    gateway.wait_event("console.crowded", host="127.0.0.1")
+    other = raw(gateway, b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", source="127.0.0.2")
+    assert rest_of(other).startswith(b"HTTP/1.1 200")
+    for s in taken:
+        s.close()
+
+    def is_free():
+        try:
+            return gateway.console().get("/").status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+    until(is_free, "a place")
+
+
+def test_what_is_too_large_is_refused(gateway):
+    c = gateway.console()
+    answer = c.post("session", {"name": "a" * 20000, "password": "x"})
+    assert answer.status == 413 and answer.finding == "api.too-large"
+    s = raw(gateway, b"POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n")
+    assert rest_of(s).split(b"\r\n")[0].split()[1] in (b"400", b"413", b"401")
+    s = raw(gateway, b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+    try:
+        for _ in range(40):
+            s.sendall(b"X-Long: " + b"a" * 2000 + b"\r\n")
+        s.sendall(b"\r\n")
+    except OSError:
+        pass
+    assert rest_of(s).split(b" ")[1:2] in ([b"431"], [b"413"], [])
+    big = c.post("messages", b"x" * 3_000_000, headers={"Content-Type": "message/rfc822"})
+    assert big.status == 401  # and was not kept
+    assert not list((gateway.state / "spool").iterdir())
+
+
+def test_nonsense_ends_nothing_but_its_connection(gateway):
+    for data in (b"\r\n\r\n", b"\0\0\0\0\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
+                 b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n", b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+                 b"POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
+                 b"POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"):
+        s = raw(gateway, data)
+        s.shutdown(socket.SHUT_WR)
+        rest_of(s)
+        s.close()
+    assert gateway.console().get("/").status == 200
+    assert gateway.roles("admin")[0]["restarts"] == 0
