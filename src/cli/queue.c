@@ -55,7 +55,8 @@ static void print_messages(struct cli *cli, const json_t *items)
 
 static const char *list_path(struct cli *cli)
 {
-    static const char *const filters[] = { "state", "mailbox", "sender", "recipient", "since", "limit", "cursor" };
+    static const char *const filters[] = { "state", "mailbox", "sender", "recipient", "subject",
+                                           "since", "until",   "limit",  "cursor" };
     const char *path = "/messages";
     char mark = '?';
     for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++) {
@@ -224,7 +225,9 @@ static const struct option_row list_options[] = {
     { "mailbox", 0, OPTION_TEXT, "ADDRESS", "Only what leaves by this mailbox.", SHAPE_NONE, NULL },
     { "sender", 0, OPTION_TEXT, "ADDRESS", "Only from this sender.", SHAPE_NONE, NULL },
     { "recipient", 0, OPTION_TEXT, "ADDRESS", "Only to this recipient.", SHAPE_NONE, NULL },
+    { "subject", 0, OPTION_TEXT, "TEXT", "Only with this in the subject.", SHAPE_NONE, NULL },
     { "since", 0, OPTION_TEXT, "TIME", "Only what was accepted since, as in 2026-11-21T09:15:00Z.", SHAPE_NONE, NULL },
+    { "until", 0, OPTION_TEXT, "TIME", "Only what was accepted before.", SHAPE_NONE, NULL },
     { "limit", 0, OPTION_TEXT, "N", "At most so many.", SHAPE_NONE, NULL },
     { "cursor", 0, OPTION_TEXT, "ID", "Go on where a list ended.", SHAPE_NONE, NULL },
     OPTION_END,

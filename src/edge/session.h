@@ -22,6 +22,7 @@ struct mail {
     uint64_t size_limit;
     uint64_t size;                      /* octets from the client */
     const char *message_id;             /* as it stands in the header; NULL: not read yet */
+    const char *subject;                /* decoded; likewise */
     struct mime_scan *scan;             /* NULL: the header is over and judged */
     struct mime_rewrite *rewrite;       /* NULL: nothing is changed */
     const struct smtp_verdict *refusal; /* awaits the end of the message */

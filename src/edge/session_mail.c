@@ -183,6 +183,7 @@ static bool judge_header(struct session *s)
     const struct mime_header *h = mime_scan_end(m->scan);
     m->scan = NULL;
     m->message_id = h->message_id;
+    m->subject = mime_subject(h, s->mail_arena);
     if (h->is_over || h->size > s->guest.service->header_limit)
         return refuse_later(s, verdict(s, 554, "5.6.0", "The header of the message is too long"), "smtp.client.header");
     if (h->received > MIME_RECEIVED_LIMIT)
@@ -279,6 +280,7 @@ static void submit(struct session *s, const struct smtp_envelope *env)
                         .ret = env->ret,
                         .envid = env->envid,
                         .message_id = s->mail->message_id,
+                        .subject = s->mail->subject,
                         .size = s->body.size,
                         .recipients = recipients_of(s, env),
                         .recipients_count = env->recipients_count,

@@ -24,7 +24,7 @@ MSG_STRUCT(submit_recipient, MSG_SUBMIT_RECIPIENT);
 
 #define MSG_SUBMIT(F, L) \
     F(U64, tag, 0) \
-    F(TEXT, app, 256)     /* "" : a local program */ \
+    F(TEXT, app, 256)     /* "key:NAME" : by a key of the API; "" : a local program */ \
     F(TEXT, mailbox, 320) /* the way out */ \
     F(TEXT, sender, 1024) /* "" : null reverse-path */ \
     F(TEXT, peer, 128) \
@@ -33,7 +33,11 @@ MSG_STRUCT(submit_recipient, MSG_SUBMIT_RECIPIENT);
     F(BOOL, is_smtputf8, 0) \
     F(U32, ret, 0) /* enum envelope_ret */ \
     F(TEXT, envid, 512) \
-    F(TEXT, message_id, 1024) /* "" : the queue looks for itself */ \
+    F(TEXT, message_id, 1024) /* "" : the queue looks for itself, for the subject too */ \
+    F(TEXT, subject, 1024)    /* decoded and cut */ \
+    F(TEXT, repeat_of, 320)   /* whose repeat_key it is */ \
+    F(TEXT, repeat_key, 256)  /* a send with the same key is the same send; "" : none */ \
+    F(TEXT, digest, 65)       /* of what was sent with the key */ \
     F(U64, size, 0)           /* of the whole message */ \
     L(submit_recipient, recipients, EDGE_RECIPIENTS) \
     F(BYTES, body, EDGE_BODY_INLINE) /* the message, CRLF line ends, not dot-stuffed; empty when it is in fd */ \
@@ -42,9 +46,11 @@ MSG_STRUCT(submit, MSG_SUBMIT);
 
 #define MSG_SUBMIT_DONE(F, L) \
     F(U64, tag, 0) \
-    F(U64, id, 0)         /* the message's id; 0: refused */ \
-    F(U32, kind, 0)       /* enum fault_kind: RETRY and LOCAL are 4xx, REJECT is 5xx */ \
-    F(TEXT, enhanced, 16) /* "4.3.1", "" to choose by kind */ \
+    F(U64, id, 0)           /* the message's id; 0: refused */ \
+    F(BOOL, is_repeated, 0) /* the id is what the first send with this key became */ \
+    F(U32, kind, 0)         /* enum fault_kind: RETRY and LOCAL are 4xx, REJECT is 5xx */ \
+    F(TEXT, enhanced, 16)   /* "4.3.1", "" to choose by kind */ \
+    F(TEXT, finding, 48) \
     F(TEXT, text, 512)
 MSG_STRUCT(submit_done, MSG_SUBMIT_DONE);
 

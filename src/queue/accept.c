@@ -83,12 +83,10 @@ static bool is_sound(struct queue *q, const struct submit *m, struct fault *why)
 }
 
 /* Edges have read the header anyway and say what stands there; local programs' mail is looked into here. */
-static const char *written_id(struct queue *q, const struct submit *m)
+static const struct mime_header *written_header(struct queue *q, const struct submit *m)
 {
     enum { HEADER_SIZE = 32768 };
     struct bytes head = m->body;
-    if (!text_is_empty(m->message_id))
-        return m->message_id;
     if (m->fd >= 0) {
         uint8_t *data = arena_alloc(q->batch, HEADER_SIZE);
         ssize_t size = pread(m->fd, data, HEADER_SIZE, 0);
@@ -96,13 +94,13 @@ static const char *written_id(struct queue *q, const struct submit *m)
     }
     struct mime_scan *scan = mime_scan_new(q->batch);
     mime_scan_feed(scan, head);
-    return mime_scan_end(scan)->message_id;
+    return mime_scan_end(scan);
 }
 
 /* What a reply will name: from bracket to bracket. */
-static const char *message_id_of(struct queue *q, const struct submit *m)
+static const char *message_id_of(struct queue *q, const char *text)
 {
-    const char *text = written_id(q, m), *begin = strchr(text, '<');
+    const char *begin = strchr(text, '<');
     const char *end = begin ? strchr(begin, '>') : NULL;
     return end ? arena_strndup(q->batch, begin, (size_t)(end + 1 - begin)) : "";
 }
@@ -110,6 +108,7 @@ static const char *message_id_of(struct queue *q, const struct submit *m)
 static bool keep(struct queue *q, struct accepted *a, const struct submit *m, int fd, struct fault *why)
 {
     int64_t now = queue_now(q);
+    const struct mime_header *h = text_is_empty(m->message_id) ? written_header(q, m) : NULL;
     struct store_message row = {
         .id = queue_next_id(q),
         .mailbox = lane_of(q, m->mailbox)->address,
@@ -118,7 +117,8 @@ static bool keep(struct queue *q, struct accepted *a, const struct submit *m, in
         .peer = m->peer,
         .session = m->session,
         .envid = m->envid,
-        .message_id = message_id_of(q, m),
+        .message_id = message_id_of(q, h ? h->message_id : m->message_id),
+        .subject = h ? mime_subject(h, q->batch) : m->subject,
         .ret = m->ret,
         .flags = (m->is_8bit ? STORE_8BIT : 0) | (m->is_smtputf8 ? STORE_SMTPUTF8 : 0),
         .size = m->size,
@@ -135,7 +135,27 @@ static bool keep(struct queue *q, struct accepted *a, const struct submit *m, in
                                          .orcpt = m->recipients[i].orcpt,
                                          .notify = m->recipients[i].notify,
                                          .next_attempt = now };
-    return batch_keep(q, a, &row, r, m->recipients_count, m->body, fd, why);
+    return batch_keep(q, a, &row, r, m->recipients_count, m->body, fd, why) &&
+           (text_is_empty(m->repeat_key) ||
+            store_send_put(q->store,
+                           &(struct store_send){ m->repeat_of, m->repeat_key, m->digest, row.id, row.accepted }, why));
+}
+
+/* What the batch holds already counts, and is answered, or refused, together with it. */
+static bool find_repeated(struct queue *q, struct accepted *a, const struct submit *m, struct fault *why)
+{
+    struct store_send known;
+    if (text_is_empty(m->repeat_key))
+        return true;
+    if (!store_send_find(q->store, m->repeat_of, m->repeat_key, q->batch, &known, why))
+        return false;
+    if (known.message == 0 || known.time <= queue_now(q) - QUEUE_REPEAT_MS)
+        return true;
+    a->repeated = known.message;
+    return text_equal(known.digest, m->digest) ||
+           fault_set(why, FAULT_REJECT, "api.idempotency",
+                     "the key \"%s\" was used with another message (%s) within the last 24 hours", m->repeat_key,
+                     queue_id(known.message).text);
 }
 
 bool batch_submit(struct queue *q, const struct submit *m, queue_submitted_fn *submitted, void *ctx, struct fault *why)
@@ -144,10 +164,11 @@ bool batch_submit(struct queue *q, const struct submit *m, queue_submitted_fn *s
     a->submitted = submitted;
     a->ctx = ctx;
     a->tag = m->tag;
-    bool is_accepted = is_sound(q, m, why);
-    if (!is_accepted && m->fd >= 0)
+    bool is_accepted = is_sound(q, m, why) && find_repeated(q, a, m, why);
+    bool is_repeated = is_accepted && a->repeated;
+    if ((!is_accepted || is_repeated) && m->fd >= 0)
         close(m->fd);
-    if (is_accepted && keep(q, a, m, m->fd, why))
+    if (is_repeated || (is_accepted && keep(q, a, m, m->fd, why)))
         return true;
     batch_refuse(a, q, why);
     /* A body that is not what was promised is its sender's fault alone, and found before anything was written. */

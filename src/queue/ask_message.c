@@ -67,10 +67,11 @@ json_t *ask_text_json(const char *text)
 
 static json_t *message_json(const struct queue *q, const struct store_message *m)
 {
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:b}", "id",
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:b}", "id",
                      queue_id(m->id).text, "state", state_name(q, m), "mailbox", ask_text_json(m->mailbox), "app",
-                     ask_text_json(m->app), "sender", ask_text_json(m->sender), "size", (json_int_t)m->size, "accepted",
-                     ask_time_json(m->accepted), "expires", ask_time_json(m->expires), "next_attempt",
+                     ask_text_json(m->app), "sender", ask_text_json(m->sender), "subject", ask_text_json(m->subject),
+                     "size", (json_int_t)m->size, "accepted", ask_time_json(m->accepted), "expires",
+                     ask_time_json(m->expires), "next_attempt",
                      ask_time_json(m->state == STORE_OPEN ? m->next_attempt : 0), "finished",
                      ask_time_json(m->finished), "message_id", ask_text_json(m->message_id), "peer",
                      ask_text_json(m->peer), "attempts", (int)m->attempts, "report", (m->flags & STORE_DSN) != 0);
@@ -174,6 +175,17 @@ static void add_reason(const struct queue *q, uint64_t id, json_t *json)
     json_object_set_new(json, "mailbox_text", ask_text_json(l->text));
 }
 
+/* Another's message is none to who may see only their own, or those of some mailboxes. */
+static bool is_shown(struct ask *a, const struct store_message *m)
+{
+    json_t *own = json_object_get(a->in, "own"), *mailboxes = json_object_get(a->in, "mailboxes"), *item;
+    size_t i;
+    if (own && !text_equal(json_string_value(own), m->app))
+        return false;
+    json_array_foreach(mailboxes, i, item) if (object_address_equal(json_string_value(item), m->mailbox)) return true;
+    return json_array_size(mailboxes) == 0;
+}
+
 static bool find(struct ask *a, struct arena *arena, struct store_message *m, struct fault *why)
 {
     uint64_t id;
@@ -183,8 +195,14 @@ static bool find(struct ask *a, struct arena *arena, struct store_message *m, st
                   "a message's id is 16 hex digits, as \"postern queue list\" shows");
         return false;
     }
-    if (store_message_get(a->q->store, id, arena, m, why))
-        return true;
+    if (store_message_get(a->q->store, id, arena, m, why)) {
+        if (is_shown(a, m))
+            return true;
+        a->status = 404;
+        return fault_set(why, FAULT_REJECT, "queue.unknown",
+                         "there is no message %016llx; finished ones are forgotten after a while",
+                         (unsigned long long)id);
+    }
     a->status = why->kind == FAULT_REJECT ? 404 : 503;
     return false;
 }
@@ -276,15 +294,30 @@ static bool list_one(void *ctx, const struct store_message *m)
     return true;
 }
 
-static bool read_filter(struct ask *a, struct store_filter *f, struct listing *l, struct fault *why)
+/* Of a caller who is limited to some. */
+static void read_mailboxes(struct ask *a, struct store_filter *f, struct arena *arena)
 {
-    const char *cursor = ask_text(a, "cursor"), *since = ask_text(a, "since");
+    json_t *list = json_object_get(a->in, "mailboxes"), *item;
+    size_t i, count = json_array_size(list);
+    const char **all = arena_array(arena, count + 1, sizeof *all);
+    json_array_foreach(list, i, item) all[i] = json_string_value(item) ? json_string_value(item) : "";
+    f->mailboxes = all;
+    f->mailboxes_count = count;
+}
+
+static bool read_filter(struct ask *a, struct store_filter *f, struct listing *l, struct arena *arena,
+                        struct fault *why)
+{
+    const char *cursor = ask_text(a, "cursor"), *since = ask_text(a, "since"), *until = ask_text(a, "until");
     const char *limit = ask_text(a, "limit");
     uint64_t most = LIST_DEFAULT;
     l->state = ask_text(a, "state");
     *f = (struct store_filter){ .mailbox = ask_text(a, "mailbox"),
                                 .sender = ask_text(a, "sender"),
                                 .recipient = ask_text(a, "recipient"),
+                                .subject = ask_text(a, "subject"),
+                                .any = ask_text(a, "q"),
+                                .app = json_string_value(json_object_get(a->in, "own")),
                                 .state = -1,
                                 .scan_max = LIST_SCANNED };
     a->status = 400;
@@ -296,6 +329,9 @@ static bool read_filter(struct ask *a, struct store_filter *f, struct listing *l
         return fault_set(why, FAULT_REJECT, "api.cursor", "the cursor is not one that a list gave");
     if (since[0] && !clock_parse(since, &f->since))
         return fault_set(why, FAULT_REJECT, "api.time", "\"%s\" is not a time like 2026-11-21T09:15:00Z", since);
+    if (until[0] && !clock_parse(until, &f->until))
+        return fault_set(why, FAULT_REJECT, "api.time", "\"%s\" is not a time like 2026-11-21T09:15:00Z", until);
+    read_mailboxes(a, f, arena);
     l->limit = (size_t)most;
     for (int state = STORE_DELIVERED; state <= STORE_REMOVED; state++)
         if (strcmp(l->state, finished_names[state]) == 0)
@@ -310,12 +346,16 @@ bool ask_message_list(struct ask *a, struct fault *why)
     struct store_filter filter;
     struct listing l = { .q = a->q };
     uint64_t next;
-    if (!read_filter(a, &filter, &l, why))
+    struct arena *arena = arena_new();
+    if (!read_filter(a, &filter, &l, arena, why)) {
+        arena_free(arena);
         return false;
+    }
     l.items = json_array();
     l.arena = arena_new();
     bool ok = store_message_each(a->q->store, &filter, list_one, &l, &next, why);
     arena_free(l.arena);
+    arena_free(arena);
     a->out = json_pack("{s:o, s:o}", "items", l.items, "next", next ? json_string(queue_id(next).text) : json_null());
     return ok;
 }

@@ -72,7 +72,8 @@ static void schedule(struct queue *q, struct queued *m)
 
 static void answer_one(struct queue *q, struct accepted *a)
 {
-    uint64_t id = a->m ? a->m->id : 0;
+    bool is_repeated = !a->m && !a->why;
+    uint64_t id = a->m ? a->m->id : is_repeated ? a->repeated : 0;
     if (a->m) {
         log_accepted(a);
         if (!(a->m->flags & STORE_DSN)) {
@@ -82,7 +83,7 @@ static void answer_one(struct queue *q, struct accepted *a)
         schedule(q, a->m);
     }
     if (a->submitted)
-        a->submitted(a->ctx, a->tag, id, a->why);
+        a->submitted(a->ctx, a->tag, id, is_repeated, a->why);
 }
 
 static void answer_all(struct queue *q)

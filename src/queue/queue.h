@@ -45,8 +45,11 @@ void queue_reload(struct queue *q, const struct conf *conf);
 const struct directory *queue_directory(const struct queue *q);
 struct queue_state queue_state(const struct queue *q); /* texts lent until the next turn */
 
-/* `m` is lent, m->fd taken. `submitted` runs exactly once, never from inside; with id 0 nothing was kept and `why` says why. */
-typedef void queue_submitted_fn(void *ctx, uint64_t tag, uint64_t id, const struct fault *why);
+/* `m` is lent, m->fd taken. `submitted` runs exactly once, never from inside; with id 0 nothing was kept and `why` says why. A message
+ * with a repeat_key is kept once within QUEUE_REPEAT_MS: the same again is answered with the first one's id (`is_repeated`), another
+ * with the same key is refused ("api.idempotency"). */
+#define QUEUE_REPEAT_MS (24 * 3600 * 1000)
+typedef void queue_submitted_fn(void *ctx, uint64_t tag, uint64_t id, bool is_repeated, const struct fault *why);
 void queue_submit(struct queue *q, const struct submit *m, queue_submitted_fn *submitted, void *ctx);
 void queue_forget(struct queue *q, void *ctx); /* whoever `ctx` is, it gets no more answers */
 

@@ -133,7 +133,8 @@ struct accepted {
     queue_submitted_fn *submitted; /* NULL: a report of our own */
     void *ctx;
     uint64_t tag;
-    struct queued *m; /* NULL: refused */
+    struct queued *m;  /* NULL: refused, or repeated */
+    uint64_t repeated; /* the message that it already is; 0: none */
     struct fault *why;
     const char *sender, *recipient, *peer, *session; /* for the log */
     uint64_t size;

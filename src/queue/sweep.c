@@ -100,7 +100,8 @@ static bool prune(struct queue *q, bool *is_more, struct fault *why)
     bool ok = store_begin(q->store, why) && hours_save(q, why) &&
               store_history_prune(q->store, history, QUEUE_PRUNE, &removed, why) &&
               store_sent_prune(q->store, (now - 2 * day) / QUEUE_DAY_SLOT_MS, why) &&
-              store_drop_prune(q->store, now - 7 * day, why) && save_totals(q, why) &&
+              store_drop_prune(q->store, now - 7 * day, why) &&
+              store_send_prune(q->store, now - QUEUE_REPEAT_MS, why) && save_totals(q, why) &&
               store_inbound_prune(q->store, now, seen, QUEUE_PRUNE, &q->inbound_cursor, &is_more_inbound, why) &&
               store_message_index(q->store, QUEUE_INDEX, &is_more_ids, why) && store_commit(q->store, why);
     if (ok)

@@ -84,13 +84,14 @@ static const char *enhanced_of(const struct fault *why)
     }
 }
 
-static void on_submitted(void *ctx, uint64_t tag, uint64_t id, const struct fault *why)
+static void on_submitted(void *ctx, uint64_t tag, uint64_t id, bool is_repeated, const struct fault *why)
 {
     struct peer *p = ctx;
-    struct submit_done done = { .tag = tag, .id = id };
+    struct submit_done done = { .tag = tag, .id = id, .is_repeated = is_repeated };
     if (id == 0) {
         done.kind = why->kind;
         done.enhanced = enhanced_of(why);
+        done.finding = why->id;
         /* Paths and the disk's own words are for the log and the administrator. */
         bool is_ours = p->kind == ROLE_EDGE && why->kind == FAULT_LOCAL;
         done.text = is_ours ? "mail cannot be stored at the moment; try again later" : why->text;

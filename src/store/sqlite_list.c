@@ -2,6 +2,7 @@
 #include "store/sqlite_private.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Columns as in MESSAGE_COLUMNS. Texts are the statement's until `arena` copies them. */
@@ -25,6 +26,7 @@ static void read_message(sqlite3_stmt *q, struct store_message *m)
         .session = sqlite_text(q, 14),
         .envid = sqlite_text(q, 15),
         .message_id = sqlite_text(q, 16),
+        .subject = sqlite_text(q, 17),
     };
 }
 
@@ -36,8 +38,8 @@ bool store_message_get(struct store *s, uint64_t id, struct arena *arena, struct
     enum sqlite_row row = sqlite_next(s, q, why);
     if (row == SQLITE_ROW_THERE) {
         read_message(q, out);
-        const char **texts[] = { &out->mailbox, &out->app,   &out->sender,    &out->peer,
-                                 &out->session, &out->envid, &out->message_id };
+        const char **texts[] = { &out->mailbox, &out->app,   &out->sender,     &out->peer,
+                                 &out->session, &out->envid, &out->message_id, &out->subject };
         for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
             *texts[i] = arena_strdup(arena, *texts[i]);
     }
@@ -153,7 +155,7 @@ bool store_open_each(struct store *s, store_open_fn *each, void *ctx, struct fau
 
 /* The filter as it is compared: lower case. */
 struct needles {
-    char mailbox[1024], sender[1024], recipient[1024];
+    char mailbox[1024], sender[1024], recipient[1024], subject[1024], any[1024];
 };
 
 void sqlite_lower(const char *text, char *out, size_t size)
@@ -180,11 +182,30 @@ static bool has_recipient(struct store *s, uint64_t id, const char *needle)
            (sqlite_number(s, SQL_RECIPIENT_LIKE, VALUES(NUMBER(id), TEXT(needle)), 0, &found, NULL) && found);
 }
 
+static bool is_of_mailboxes(const struct store_message *m, const struct store_filter *f)
+{
+    for (size_t i = 0; i < f->mailboxes_count; i++)
+        if (strcasecmp(m->mailbox, f->mailboxes[i]) == 0)
+            return true;
+    return f->mailboxes_count == 0;
+}
+
+static bool holds_any(struct store *s, const struct store_message *m, const char *needle)
+{
+    char id[17];
+    snprintf(id, sizeof id, "%016llx", (unsigned long long)m->id);
+    return !*needle || strncmp(id, needle, strlen(needle)) == 0 || holds(m->sender, needle) ||
+           holds(m->subject, needle) || has_recipient(s, m->id, needle);
+}
+
+/* Recipients come last: they are a look-up each. */
 static bool matches(struct store *s, const struct store_message *m, const struct store_filter *f,
                     const struct needles *n)
 {
-    return (f->state < 0 || (int)m->state == f->state) && (!*n->mailbox || strcmp(m->mailbox, n->mailbox) == 0) &&
-           holds(m->sender, n->sender) && has_recipient(s, m->id, n->recipient);
+    return (!f->app || strcmp(m->app, f->app) == 0) && is_of_mailboxes(m, f) &&
+           (f->state < 0 || (int)m->state == f->state) && (!*n->mailbox || strcmp(m->mailbox, n->mailbox) == 0) &&
+           holds(m->sender, n->sender) && holds(m->subject, n->subject) && has_recipient(s, m->id, n->recipient) &&
+           holds_any(s, m, n->any);
 }
 
 /* What SQL would filter it would also search without an end; here the looking is counted. */
@@ -195,11 +216,15 @@ bool store_message_each(struct store *s, const struct store_filter *filter, stor
     sqlite_lower(filter->mailbox, n.mailbox, sizeof n.mailbox);
     sqlite_lower(filter->sender, n.sender, sizeof n.sender);
     sqlite_lower(filter->recipient, n.recipient, sizeof n.recipient);
+    sqlite_lower(filter->subject, n.subject, sizeof n.subject);
+    sqlite_lower(filter->any, n.any, sizeof n.any);
     int64_t before = filter->before ? (int64_t)filter->before : INT64_MAX;
     int64_t oldest = filter->since > 0 && filter->since < INT64_MAX >> 20 ? filter->since << 20 : 0;
+    if (filter->until > 0 && filter->until < INT64_MAX >> 20 && filter->until << 20 < before)
+        before = filter->until << 20;
     sqlite3_stmt *q = sqlite_query(s, filter->only_open ? SQL_MESSAGE_LIST_OPEN : SQL_MESSAGE_LIST,
                                    VALUES(NUMBER(before), NUMBER(oldest)), why);
-    struct store_message m = { .id = filter->before };
+    struct store_message m = { .id = (uint64_t)before };
     enum sqlite_row row = SQLITE_ROW_FAULT;
     *stopped_at = 0;
     for (size_t scanned = 0; q && (row = sqlite_next(s, q, why)) == SQLITE_ROW_THERE; scanned++) {

@@ -38,7 +38,7 @@ static bool add_row(struct store *s, const struct store_message *m, uint32_t fla
                         VALUES(NUMBER(m->id), NUMBER(mailbox), NUMBER(m->state), NUMBER(flags), NUMBER(m->accepted),
                                NUMBER(m->expires), NUMBER(m->next_attempt), NUMBER(m->finished), NUMBER(m->attempts),
                                NUMBER(m->size), NUMBER(m->ret), TEXT(m->app), TEXT(m->sender), TEXT(m->peer),
-                               TEXT(m->session), TEXT(m->envid), TEXT(m->message_id)),
+                               TEXT(m->session), TEXT(m->envid), TEXT(m->message_id), TEXT(m->subject)),
                         why);
 }
 

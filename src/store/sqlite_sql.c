@@ -3,7 +3,8 @@
 
 #define MESSAGE_COLUMNS \
     "m.id, b.address, m.state, m.flags, m.accepted, m.expires, m.next_attempt, m.finished, m.attempts, m.size, m.ret," \
-    " m.app, m.sender, m.peer, m.session, m.envid, m.message_id FROM messages m JOIN mailboxes b ON b.id = m.mailbox"
+    " m.app, m.sender, m.peer, m.session, m.envid, m.message_id, m.subject FROM messages m JOIN mailboxes b ON b.id " \
+    "= m.mailbox"
 #define ITEM_COLUMNS \
     "i.id, p.endpoint, b.address, p.folder, i.uidvalidity, i.uid, i.uidl, i.fingerprint, i.message_id, i.state," \
     " i.flags, i.attempts, i.received, i.seen, i.next, i.finished, i.size, i.sender, i.recipients, i.subject," \
@@ -27,8 +28,8 @@ const char *const sqlite_sql[SQL_COUNT] = {
 
     [SQL_MESSAGE_LAST] = "SELECT max(id) FROM messages",
     [SQL_MESSAGE_ADD] = "INSERT INTO messages (id, mailbox, state, flags, accepted, expires, next_attempt, finished,"
-                        " attempts, size, ret, app, sender, peer, session, envid, message_id)"
-                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+                        " attempts, size, ret, app, sender, peer, session, envid, message_id, subject)"
+                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
     [SQL_MESSAGE_PUT] = "UPDATE messages SET state = ?2, flags = ?3, expires = ?4, next_attempt = ?5, finished = ?6,"
                         " attempts = ?7 WHERE id = ?1",
     [SQL_MESSAGE_GET] = "SELECT " MESSAGE_COLUMNS " WHERE m.id = ?1",
@@ -67,6 +68,11 @@ const char *const sqlite_sql[SQL_COUNT] = {
     [SQL_BODY_ADD] = "INSERT INTO bodies (message, data) VALUES (?1, ?2)",
     [SQL_BODY_GET] = "SELECT data FROM bodies WHERE message = ?1",
     [SQL_BODY_REMOVE] = "DELETE FROM bodies WHERE message = ?1",
+
+    [SQL_SEND_FIND] = "SELECT digest, message, time FROM send_keys WHERE sender = ?1 AND key = ?2",
+    [SQL_SEND_PUT] =
+        "INSERT OR REPLACE INTO send_keys (sender, key, digest, message, time) VALUES (?1, ?2, ?3, ?4, ?5)",
+    [SQL_SEND_PRUNE] = "DELETE FROM send_keys WHERE time < ?1",
 
     [SQL_SENT_EACH] = "SELECT b.address, s.slot, s.recipients FROM sent s JOIN mailboxes b ON b.id = s.mailbox"
                       " WHERE s.slot >= ?1",

@@ -72,6 +72,7 @@ struct store_message {
     uint64_t size;
     int64_t accepted, expires, next_attempt;
     const char *message_id; /* with its angle brackets; "" : unknown */
+    const char *subject;    /* decoded, cut; "" : none or unknown */
     enum store_state state;
     int64_t finished; /* 0: open */
     uint32_t attempts;
@@ -130,13 +131,17 @@ struct store_open_message {
 typedef void store_open_fn(void *ctx, const struct store_open_message *m);
 bool store_open_each(struct store *s, store_open_fn *each, void *ctx, struct fault *why);
 
-/* Newest first, from below `before` (0: the newest). Empty texts match all; sender and recipient match any part, without case.
+/* Newest first, from below `before` (0: the newest). Empty texts match all; sender, recipient and subject match any part, without case;
+ * `any` is part of one of these, or how an id begins.
  * At most `scan_max` messages are looked at, because mail waits meanwhile; `stopped_at` is then the last of them, to go on
  * `before`, and 0 if there are no more. `each` returns false to stop before that message. */
 struct store_filter {
     uint64_t before;
-    const char *mailbox, *sender, *recipient;
-    int64_t since;
+    const char *mailbox, *sender, *recipient, *subject, *any;
+    const char *app;              /* NULL: all */
+    const char *const *mailboxes; /* only of these; beside `mailbox` */
+    size_t mailboxes_count;       /* 0: all */
+    int64_t since, until;         /* accepted from this time, and before that (0: now) */
     bool only_open;
     int state; /* of enum store_state, -1: any */
     size_t scan_max;
@@ -149,6 +154,20 @@ bool store_message_each(struct store *s, const struct store_filter *filter, stor
 bool store_history_prune(struct store *s, int64_t before, size_t max, size_t *removed, struct fault *why);
 /* Removes spool files that no open message owns and that are older than `grace_ms`; part of coming back from a crash. */
 void store_spool_tidy(struct store *s, int64_t grace_ms);
+
+/* --- sends that are known again by their key --- */
+
+struct store_send {
+    const char *sender, *key; /* whose key; together they are one send */
+    const char *digest;       /* of what was sent */
+    uint64_t message;
+    int64_t time;
+};
+/* `out->message` is 0 where there is none; texts live in `arena`. */
+bool store_send_find(struct store *s, const char *sender, const char *key, struct arena *arena, struct store_send *out,
+                     struct fault *why);
+bool store_send_put(struct store *s, const struct store_send *send, struct fault *why);
+bool store_send_prune(struct store *s, int64_t before, struct fault *why);
 
 /* --- counters --- */
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "proto/mime/letter_private.h"
 #include "proto/mime/split.h"
 
 struct field {
@@ -202,4 +203,13 @@ const struct mime_header *mime_scan_end(struct mime_scan *s)
 {
     scan(s, BYTES_NONE, true);
     return &s->header;
+}
+
+const char *mime_subject(const struct mime_header *h, struct arena *arena)
+{
+    const char *text = letter_words(arena, bytes_of(h->subject));
+    struct bytes left = bytes_of(text);
+    for (size_t i = 0; i < MIME_SUBJECT_CHARACTERS && left.size > 0; i++)
+        left = bytes_slice(left, text_sequence(left), left.size);
+    return left.size ? arena_strndup(arena, text, (size_t)(left.data - (const uint8_t *)text)) : text;
 }

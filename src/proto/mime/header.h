@@ -41,4 +41,8 @@ bool mime_scan_feed(struct mime_scan *s, struct bytes in);
 /* After the last octet, or as soon as feed() returned false. Lives as long as the arena. */
 const struct mime_header *mime_scan_end(struct mime_scan *s);
 
+#define MIME_SUBJECT_CHARACTERS 200
+/* The subject as people read it: decoded (RFC 2047), UTF-8 without control characters, cut. */
+const char *mime_subject(const struct mime_header *h, struct arena *arena);
+
 #endif

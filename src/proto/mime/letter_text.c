@@ -73,6 +73,7 @@ const char *letter_words(struct arena *arena, struct bytes value)
         text[text_cut(bytes_of(text), WORDS_LIMIT)] = '\0';
     if (is_clean(text) && !strstr(text, "=?"))
         return text;
+    g_mime_init();
     char *decoded = g_mime_utils_header_decode_text(NULL, text);
     const char *words = letter_clean(arena, decoded ? decoded : text);
     words = words == decoded ? arena_strdup(arena, decoded) : words;

@@ -131,12 +131,41 @@ static void test_long_subjects_are_cut_at_a_character(void **state)
     arena_free(arena);
 }
 
+static void test_subjects_are_decoded_and_cut(void **state)
+{
+    static const struct {
+        const char *in, *out;
+    } subjects[] = {
+        { "Subject: Order 17\r\n\r\n", "Order 17" },
+        { "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?= an\r\n =?iso-8859-1?q?_=E9?=\r\n\r\n",
+          "Gr\xc3\xbc\xc3\x9f\x65 an  \xc3\xa9" },
+        { "Subject: caf\xc3\xa9\r\n\r\n", "caf\xc3\xa9" },
+        { "Subject: =?utf-8?q?a=0D=0ABcc:_x?=\r\n\r\n", "a??Bcc: x" },
+        { "To: a@b\r\n\r\n", "" },
+    };
+    for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
+        struct arena *arena = arena_new();
+        assert_string_equal(mime_subject(scan(arena, bytes_of(subjects[i].in), 0), arena), subjects[i].out);
+        arena_free(arena);
+    }
+    struct arena *arena = arena_new();
+    struct mime_header h = { .subject = arena_printf(arena, "%0300d", 0) };
+    assert_int_equal(strlen(mime_subject(&h, arena)), MIME_SUBJECT_CHARACTERS);
+    char umlauts[601];
+    for (size_t i = 0; i < 300; i++)
+        memcpy(umlauts + 2 * i, "\xc3\xbc", 3);
+    h.subject = umlauts;
+    assert_int_equal(strlen(mime_subject(&h, arena)), 2 * MIME_SUBJECT_CHARACTERS);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_headers_in_pieces_of_every_size),
         cmocka_unit_test(test_loops_are_counted),
         cmocka_unit_test(test_ceilings),
+        cmocka_unit_test(test_subjects_are_decoded_and_cut),
         cmocka_unit_test(test_long_subjects_are_cut_at_a_character),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

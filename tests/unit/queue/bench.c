@@ -216,10 +216,11 @@ void bench_advance(struct bench *b, int64_t seconds)
     bench_turn(b);
 }
 
-static void on_submitted(void *ctx, uint64_t tag, uint64_t id, const struct fault *why)
+static void on_submitted(void *ctx, uint64_t tag, uint64_t id, bool is_repeated, const struct fault *why)
 {
     struct bench *b = ctx;
     b->id = id;
+    b->is_repeated = is_repeated;
     b->answers++;
     fault_clear(&b->why);
     if (why)

@@ -41,6 +41,7 @@ struct bench {
     uint64_t id; /* of the last submit's answer */
     struct fault why;
     size_t answers;
+    bool is_repeated; /* of the last answer */
     bool is_open;
     size_t states, objects, items_changed;
     uint64_t item_id; /* of the last that changed */

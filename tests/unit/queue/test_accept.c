@@ -52,6 +52,100 @@ static void test_ids_are_unique_and_grow(void **state)
     }
 }
 
+static struct submit repeatable(struct submit_recipient *r, const char *digest)
+{
+    return (struct submit){ .app = "key:shop",
+                            .mailbox = SHOP,
+                            .sender = SHOP,
+                            .peer = "",
+                            .session = "",
+                            .envid = "",
+                            .message_id = "<17@shop>",
+                            .subject = "Order 17",
+                            .repeat_of = "key:shop",
+                            .repeat_key = "order-17",
+                            .digest = digest,
+                            .size = 3,
+                            .recipients = r,
+                            .recipients_count = 1,
+                            .body = BYTES_LIT("x\r\n"),
+                            .fd = -1 };
+}
+
+/* In one commit, after it, and after a kill; not for ever, and not for another. */
+static void test_a_repeated_send_is_one_message(void **state)
+{
+    struct bench *b = *state;
+    struct submit_recipient r = { .address = "a@fabrikam.example", .orcpt = "" };
+    struct submit m = repeatable(&r, "aa"), other = repeatable(&r, "bb"), anothers = repeatable(&r, "bb");
+    bench_submit_raw(b, &m);
+    bench_submit_raw(b, &m);
+    bench_turn(b);
+    assert_int_equal(b->answers, 2);
+    assert_true(b->is_repeated);
+    uint64_t id = b->id;
+    assert_true(id > 0);
+    bench_reopen(b);
+    bench_submit_raw(b, &m);
+    bench_turn(b);
+    assert_int_equal(b->id, id);
+    assert_true(b->is_repeated);
+    bench_submit_raw(b, &other);
+    bench_turn(b);
+    assert_int_equal(b->id, 0);
+    assert_int_equal(b->why.kind, FAULT_REJECT);
+    assert_string_equal(b->why.id, "api.idempotency");
+    anothers.repeat_of = "key:crm";
+    bench_submit_raw(b, &anothers);
+    bench_turn(b);
+    assert_true(b->id > id && !b->is_repeated);
+    bench_advance(b, 24 * 3600 + 60);
+    bench_submit_raw(b, &other);
+    bench_turn(b);
+    assert_true(b->id > id && !b->is_repeated);
+    assert_int_equal(json_array_size(json_object_get(bench_ask(b, "message.list", "{\"q\":\"order 17\"}"), "items")),
+                     3);
+}
+
+/* The first fails with its commit, and so does the one that would have been the same. */
+static void test_a_repeated_send_fails_with_the_first(void **state)
+{
+    struct bench *b = *state;
+    struct submit_recipient r = { .address = "a@fabrikam.example", .orcpt = "" };
+    struct submit m = repeatable(&r, "aa");
+    bench_disk_fails(10);
+    bench_submit_raw(b, &m);
+    bench_submit_raw(b, &m);
+    bench_turn(b);
+    assert_int_equal(b->answers, 2);
+    assert_int_equal(b->id, 0);
+    bench_disk_fails(0);
+    bench_advance(b, 5);
+    bench_submit_raw(b, &m);
+    bench_turn(b);
+    assert_true(b->id > 0 && !b->is_repeated);
+}
+
+static void test_messages_are_found_by_subject_and_owner(void **state)
+{
+    struct bench *b = *state;
+    uint64_t id = bench_submit(b, SHOP, "crm", SHOP, "a@b.example");
+    char ask[200];
+    assert_int_equal(json_array_size(json_object_get(bench_ask(b, "message.list", "{\"subject\":\"HELL\"}"), "items")),
+                     1);
+    assert_int_equal(json_array_size(json_object_get(bench_ask(b, "message.list", "{\"subject\":\"bye\"}"), "items")),
+                     0);
+    assert_int_equal(json_array_size(json_object_get(bench_ask(b, "message.list", "{\"own\":\"erp\"}"), "items")), 0);
+    snprintf(ask, sizeof ask, "{\"id\":\"%016llx\",\"own\":\"crm\"}", (unsigned long long)id);
+    assert_string_equal(json_string_value(json_object_get(bench_ask(b, "message.get", ask), "subject")), "hello");
+    snprintf(ask, sizeof ask, "{\"id\":\"%016llx\",\"own\":\"erp\"}", (unsigned long long)id);
+    bench_ask(b, "message.get", ask);
+    assert_int_equal(b->status, 404);
+    snprintf(ask, sizeof ask, "{\"id\":\"%016llx\",\"mailboxes\":[\"" DESK "\"]}", (unsigned long long)id);
+    bench_ask(b, "message.get", ask);
+    assert_int_equal(b->status, 404);
+}
+
 static void test_nonsense_is_refused(void **state)
 {
     struct bench *b = *state;
@@ -233,6 +327,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_submit_is_answered_after_the_turn_and_attempted),
         TEST(test_ids_are_unique_and_grow),
+        TEST(test_a_repeated_send_is_one_message),
+        TEST(test_a_repeated_send_fails_with_the_first),
+        TEST(test_messages_are_found_by_subject_and_owner),
         TEST(test_nonsense_is_refused),
         TEST(test_a_large_body_travels_as_a_descriptor),
         TEST(test_a_lying_descriptor_harms_only_itself),

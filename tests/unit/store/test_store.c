@@ -68,6 +68,7 @@ static struct store_message a_message(uint64_t id, size_t size)
                                    .peer = "[127.0.0.1]",
                                    .session = "s1",
                                    .envid = "",
+                                   .subject = "Say Hello",
                                    .size = size,
                                    .accepted = 1000,
                                    .expires = 9000,
@@ -354,6 +355,20 @@ static void test_lists_filter(void **state)
         { { .state = -1, .sender = "SHOP" }, 3, 3, 0 },
         { { .state = -1, .recipient = "c@D" }, 3, 3, 0 },
         { { .state = -1, .recipient = "nobody" }, 0, 0, 0 },
+        { { .state = -1, .subject = "HELLO" }, 3, 3, 0 },
+        { { .state = -1, .subject = "bye" }, 0, 0, 0 },
+        { { .state = -1, .any = "hello" }, 3, 3, 0 },
+        { { .state = -1, .any = "c@d" }, 3, 3, 0 },
+        { { .state = -1, .any = "0000000000200" }, 1, 2, 0 },
+        { { .state = -1, .any = "nowhere" }, 0, 0, 0 },
+        { { .state = -1, .until = 3 }, 2, 2, 0 },
+        { { .state = -1, .since = 2, .until = 3 }, 1, 2, 0 },
+        { { .state = -1, .app = "nobody" }, 0, 0, 0 },
+        { { .state = -1, .mailboxes = (const char *const[]){ "a@b", "SHOP@contoso.example" }, .mailboxes_count = 2 },
+          3,
+          3,
+          0 },
+        { { .state = -1, .mailboxes = (const char *const[]){ "a@b" }, .mailboxes_count = 1 }, 0, 0, 0 },
         { { .state = STORE_DELIVERED }, 0, 0, 0 },
         { { .state = -1, .only_open = true }, 3, 3, 0 },
         { { .state = -1, .since = 2 }, 2, 3, 0 },
@@ -375,6 +390,33 @@ static bool one_object(void *ctx, uint32_t kind, const char *key, const char *js
     char *out = ctx;
     sprintf(out + strlen(out), "%u %s %s;", kind, key, json);
     return true;
+}
+
+static void test_sends_are_known_again(void **state)
+{
+    struct fixture *f = *state;
+    struct fault why = { 0 };
+    struct arena *arena = arena_new();
+    struct store_send found;
+    assert_true(store_begin(f->s, &why));
+    assert_true(store_send_put(f->s, &(struct store_send){ "key:a", "17", "d1", 5, 1000 }, &why));
+    assert_true(store_send_put(f->s, &(struct store_send){ "key:b", "17", "d2", 6, 2000 }, &why));
+    assert_true(store_send_find(f->s, "key:a", "17", arena, &found, &why)); /* in the same transaction already */
+    assert_int_equal(found.message, 5);
+    assert_true(store_commit(f->s, &why));
+    reopen(f);
+    assert_true(store_send_find(f->s, "key:b", "17", arena, &found, &why));
+    assert_int_equal(found.message, 6);
+    assert_int_equal(found.time, 2000);
+    assert_string_equal(found.digest, "d2");
+    assert_true(store_send_find(f->s, "key:c", "17", arena, &found, &why));
+    assert_int_equal(found.message, 0);
+    assert_true(store_begin(f->s, &why) && store_send_prune(f->s, 2000, &why) && store_commit(f->s, &why));
+    assert_true(store_send_find(f->s, "key:a", "17", arena, &found, &why));
+    assert_int_equal(found.message, 0);
+    assert_true(store_send_find(f->s, "key:b", "17", arena, &found, &why));
+    assert_int_equal(found.message, 6);
+    arena_free(arena);
 }
 
 static void test_objects_counters_facts_and_drops(void **state)
@@ -497,6 +539,7 @@ int main(void)
         TEST(test_attempts_keep_the_first_and_the_newest),
         TEST(test_open_messages_are_found_and_history_is_pruned),
         TEST(test_lists_filter),
+        TEST(test_sends_are_known_again),
         TEST(test_objects_counters_facts_and_drops),
         TEST(test_strange_files_are_refused_and_left_alone),
         TEST(test_a_second_process_is_kept_out),
