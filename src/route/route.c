@@ -2,6 +2,7 @@
 #include "route/route.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/text.h"
 
@@ -69,7 +70,9 @@ static void add_fix(struct buf *out, const struct mailbox *m, const char *addres
 static const char *who_text(const char *app, char out[160])
 {
     char name[128];
-    if (*app)
+    if (strncmp(app, "key:", 4) == 0)
+        snprintf(out, 160, "key '%s'", quoted(app + 4, name));
+    else if (*app)
         snprintf(out, 160, "app '%s'", quoted(app, name));
     else
         snprintf(out, 160, "this program");
@@ -163,22 +166,18 @@ static bool force(const struct directory *d, const struct app *a, const struct m
     return true;
 }
 
-bool route_app(const struct directory *d, const char *app, const char *picked_address, const char *sender,
-               struct arena *arena, struct route *out, struct fault *why)
+static bool decide(const struct directory *d, const struct app *a, const char *picked_address, const char *sender,
+                   struct arena *arena, struct route *out, struct fault *why)
 {
-    const struct app *a = directory_app(d, app);
     char who[160];
-    if (!a || a->mailboxes_count == 0)
-        return fault_set(why, FAULT_REJECT, "route.sender", "%s was removed: sign in again with another one",
-                         who_text(app, who));
     if (!*picked_address)
         picked_address = a->mailboxes[0];
     const struct mailbox *picked = directory_mailbox(d, picked_address);
     if (!is_way_out(picked))
-        return refuse_mailbox(app, picked_address, picked, why);
+        return refuse_mailbox(a->name, picked_address, picked, why);
     if (!is_among(picked_address, (const char *const *)a->mailboxes, a->mailboxes_count))
-        return fault_set(why, FAULT_REJECT, "route.sender", "%s may not use mailbox %s any more: sign in again",
-                         who_text(app, who), picked->address);
+        return fault_set(why, FAULT_REJECT, "route.sender", "%s may not use mailbox %s", who_text(a->name, who),
+                         picked->address);
     if (*a->force_sender)
         return force(d, a, picked, sender, arena, out, why);
     const struct mailbox *owner = *sender ? find_owner(d, a, picked, sender) : picked;
@@ -188,6 +187,27 @@ bool route_app(const struct directory *d, const char *app, const char *picked_ad
         return false;
     out->any_sender = a->any_sender;
     return true;
+}
+
+bool route_app(const struct directory *d, const char *app, const char *picked, const char *sender, struct arena *arena,
+               struct route *out, struct fault *why)
+{
+    const struct app *a = directory_app(d, app);
+    char who[160];
+    if (!a || a->mailboxes_count == 0)
+        return fault_set(why, FAULT_REJECT, "route.sender", "%s was removed: sign in again with another one",
+                         who_text(app, who));
+    return decide(d, a, picked, sender, arena, out, why);
+}
+
+bool route_limited(const struct directory *d, const char *who, const char *const *mailboxes, size_t mailboxes_count,
+                   const char *picked, const char *sender, struct arena *arena, struct route *out, struct fault *why)
+{
+    struct app as_app = { .name = who, .force_sender = "", .mailboxes_count = mailboxes_count };
+    as_app.mailboxes = arena_array(arena, mailboxes_count, sizeof *as_app.mailboxes);
+    for (size_t i = 0; i < mailboxes_count; i++)
+        as_app.mailboxes[i] = arena_strdup(arena, mailboxes[i]);
+    return decide(d, &as_app, picked, sender, arena, out, why);
 }
 
 /* -- Local programs -- */

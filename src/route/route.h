@@ -31,6 +31,10 @@ struct route {
 bool route_app(const struct directory *d, const char *app, const char *picked, const char *sender, struct arena *arena,
                struct route *out, struct fault *why);
 
+/* The same rules for a key of the API that is limited to some mailboxes; `who` is "key:NAME", for the texts. */
+bool route_limited(const struct directory *d, const char *who, const char *const *mailboxes, size_t mailboxes_count,
+                   const char *picked, const char *sender, struct arena *arena, struct route *out, struct fault *why);
+
 /* For programs on this machine that call sendmail: the mailbox that owns the sender; else `fallback` (the setting
  * sendmail.mailbox); else the only mailbox there is. Without an owner the sender is no address that a provider knows ("root@host"):
  * envelope and From are then rewritten to the mailbox's own address. */
