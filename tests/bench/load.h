@@ -1,4 +1,4 @@
-/* tests/bench/load.h - the load generator: `source` says mail to a server, `sink` takes it at the other end, `reader` fetches it,
+/* tests/bench/load.h - the load generator: `source` says mail to a server, `poster` posts it to the API, `sink` takes it at the other end, `reader` fetches it,
  * `floor` asks the disk.
  *
  * One thread and one epoll each, lines parsed where they lie, replies gathered: some ten microseconds a message, so that what is
@@ -31,5 +31,6 @@ int source_main(int argc, char **argv);
 int sink_main(int argc, char **argv);
 int floor_main(int argc, char **argv);
 int reader_main(int argc, char **argv);
+int poster_main(int argc, char **argv);
 
 #endif

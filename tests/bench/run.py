@@ -53,6 +53,14 @@ class Load:
         first, self.next = self.next, self.next + report["accepted"] + sessions
         return report, range(first, self.next)
 
+    def post(self, socket, sessions, size, ms):
+        """Messages as JSON, over HTTP."""
+        done = subprocess.run([self.bin, "poster", socket, str(sessions), str(size), str(ms)], capture_output=True, text=True)
+        report = json.loads(done.stdout or "{}")
+        if not report or report["refused"] or report["failed"]:
+            raise SystemExit(f"bench: the API refused: {done.stdout}{done.stderr[:2000]}")
+        return report
+
     def hold(self, port, sessions):
         """Sessions that only stay; close the result's standard input to end them."""
         p = subprocess.Popen([self.bin, "source", str(port), self.stamps, str(sessions), "0", "60000", "0"], stdin=subprocess.PIPE,
@@ -92,6 +100,19 @@ class Result:
         self.answer_ms = report["latency_ms"]
 
 
+class Posted:
+    """The same over HTTP, once all of it is delivered."""
+
+    def __init__(self, load, server, sessions, size, ms):
+        before, cpu = load.delivered(), server.cpu_seconds()
+        report = load.post(server.socket, sessions, size, ms)
+        count = report["accepted"]
+        until(lambda: load.delivered() - before >= count, f"{server.name} delivers {count} messages", 300)
+        self.accepted_per_s = count * 1e9 / (report["last_ns"] - report["start_ns"])
+        self.cpu_per_1000 = (server.cpu_seconds() - cpu) * 1000 / count
+        self.answer_ms = report["latency_ms"]
+
+
 def delay_ms(load, server):
     """From the 250 to the next hop, one message at a time on an idle server; the median."""
     before = load.delivered()
@@ -110,6 +131,9 @@ def measure(load, server, runs, ms, held):
     for sessions, size in runs:
         print(f"  {server.name}: {sessions} sessions, {size >> 10} KB", flush=True)
         found[sessions, size] = Result(load, server, sessions, size, ms)
+    if isinstance(server, Postern):
+        print(f"  {server.name}: 50 programs at the API, {SMALL >> 10} KB", flush=True)
+        found["api"] = Posted(load, server, 50, SMALL, ms)
     if held:
         holder = load.hold(server.port, held)
         time.sleep(1)
@@ -151,6 +175,13 @@ def closing_lines(postern, postfix):
     print(f"cpu ratio {postfix[many].cpu_per_1000 / postern[many].cpu_per_1000:.1f}")
 
 
+def api_lines(postern):
+    api, smtp = postern["api"], postern[50, SMALL]
+    print(f"\nby the API, 50 programs x {SMALL >> 10} KB: accepted {api.accepted_per_s:,.0f}/s, {api.cpu_per_1000:.3f} CPU s per 1,000, "
+          f"{api.answer_ms:.2f} ms to the 202")
+    print(f"api ratio {api.accepted_per_s / smtp.accepted_per_s:.2f}")
+
+
 def measure_one(kind, load, folder, runs, ms, held):
     """One server at a time, so that neither has to share the machine with the other."""
     server = kind(folder, load.port)
@@ -181,12 +212,12 @@ def mail_out(folder, quick, only):
         print(f"  Postern's {name}: {seconds:.1f} CPU seconds", flush=True)
     if len(found) == 2:
         table(found[Postern], found[Postfix], runs, held, floor)
-        return lambda: closing_lines(found[Postern], found[Postfix])
+        return lambda: (api_lines(found[Postern]), closing_lines(found[Postern], found[Postfix]))
     for run in runs:
         r = next(iter(found.values()))[run]
         print(f"{run[0]:4} sessions x {run[1] >> 10:3} KB: accepted {r.accepted_per_s:,.0f}/s, delivered {r.delivered_per_s:,.0f}/s, "
               f"{r.cpu_per_1000:.3f} CPU s per 1,000, {r.answer_ms:.2f} ms to the 250")
-    return lambda: None
+    return (lambda: api_lines(found[Postern])) if Postern in found else lambda: None
 
 
 def main():

@@ -100,6 +100,7 @@ limits: {limits}
         self.bin = os.environ.get("POSTERN_BIN", "build-bench/postern")
         self.dir = folder
         self.dir.mkdir()
+        self.socket = str(self.dir / "state/admin.sock")
         self.config = self.dir / "postern.yaml"
         self.config.write_text(self.CONFIG.format(dir=self.dir, user=pwd.getpwuid(os.getuid()).pw_name, listeners=listeners, limits=limits))
         self.start()
