@@ -247,10 +247,12 @@ void asks_forget(struct request *r); /* answered ones, before the next round */
 void asks_peer_gone(struct admin *a, enum admin_peer peer);
 
 /* upload.c */
-bool upload_add(struct request *r, const void *data, size_t size);
+/* Small contents stay in memory, larger ones go to a nameless file; limits.message-size is the most. */
+bool upload_add(struct request *r, struct upload *u, struct bytes data, struct fault *why);
 void upload_fini(struct upload *u);
-/* submit.c: the next bytes of a message; false fills r->refused. */
+/* send.c: the next bytes of a message; false: a refusal was responded. */
 bool submission_add(struct request *r, struct bytes data);
+void submission_fini(struct submission *s); /* takes NULL */
 
 /* admit.c: who asks, what for, and whether they may, by the header fields alone. Sets r->route, or responds; at once, or when the
  * vault has answered. */

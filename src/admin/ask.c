@@ -6,6 +6,7 @@
 #include "admin/admin_private.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "doctor/finding.h"
 
 static const char *const peer_names[] = { "queue", "vault", "relay", "inbox", "parent" };
 
@@ -196,7 +197,10 @@ void admin_heard_progress(struct admin *a, const struct admin_progress *m)
 
 static json_t *refused_submit_json(const struct submit_done *m)
 {
-    return json_pack("{s:s, s:s, s:[]}", "title", "The queue did not take the message", "detail", m->text, "findings");
+    struct fault why;
+    fault_set(&why, m->kind == FAULT_REJECT ? FAULT_REJECT : FAULT_LOCAL, m->finding, "%s", m->text);
+    return json_pack("{s:s, s:s, s:[o]}", "title", "The queue did not take the message", "detail", m->text, "findings",
+                     finding_json_of_fault(&why, NULL));
 }
 
 void admin_heard_submit_done(struct admin *a, const struct submit_done *m)
@@ -208,6 +212,8 @@ void admin_heard_submit_done(struct admin *a, const struct submit_done *m)
         answered(k, m->kind == FAULT_REJECT ? 422 : 503, refused_submit_json(m), BYTES_NONE, -1);
         return;
     }
+    if (m->is_repeated)
+        request_add_header(k->request, "Idempotent-Replayed", "true");
     char id[24];
     snprintf(id, sizeof id, "%016llx", (unsigned long long)m->id);
     answered(k, 202, json_pack("{s:s}", "id", id), BYTES_NONE, -1);

@@ -4,6 +4,22 @@
 #include "admin/admin_private.h"
 #include "base/text.h"
 
+/* Who may only send sees the own messages, who is limited to mailboxes those of these. */
+static json_t *limited(struct request *r, json_t *in)
+{
+    const struct principal *p = r->principal;
+    if (!(p->rights & RIGHT_READ))
+        json_object_set_new(in, "own",
+                            p->kind == PRINCIPAL_KEY ? json_sprintf("key:%s", p->name) : json_string(p->name));
+    if (p->mailboxes_count == 0)
+        return in;
+    json_t *list = json_array();
+    for (size_t i = 0; i < p->mailboxes_count; i++)
+        json_array_append_new(list, json_string(p->mailboxes[i]));
+    json_object_set_new(in, "mailboxes", list);
+    return in;
+}
+
 static void pass_query(struct request *r, json_t *in, const char *name)
 {
     const char *value = request_query(r, name);
@@ -13,17 +29,18 @@ static void pass_query(struct request *r, json_t *in, const char *name)
 
 void messages_list(struct request *r)
 {
-    static const char *const names[] = { "state", "mailbox", "sender", "recipient", "since", "limit", "cursor" };
+    static const char *const names[] = { "state", "mailbox", "sender", "recipient", "subject",
+                                         "q",     "since",   "until",  "limit",     "cursor" };
     json_t *in = json_object();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         pass_query(r, in, names[i]);
-    request_ask(r, ADMIN_PEER_QUEUE, "message.list", in);
+    request_ask(r, ADMIN_PEER_QUEUE, "message.list", limited(r, in));
     request_then(r, respond_first);
 }
 
 void messages_get(struct request *r)
 {
-    request_ask(r, ADMIN_PEER_QUEUE, "message.get", json_pack("{s:s}", "id", r->params[0]));
+    request_ask(r, ADMIN_PEER_QUEUE, "message.get", limited(r, json_pack("{s:s}", "id", r->params[0])));
     request_then(r, respond_first);
 }
 
@@ -43,7 +60,7 @@ static void content_from_fd(struct request *r)
 
 void messages_content(struct request *r)
 {
-    request_ask(r, ADMIN_PEER_QUEUE, "message.content", json_pack("{s:s}", "id", r->params[0]));
+    request_ask(r, ADMIN_PEER_QUEUE, "message.content", limited(r, json_pack("{s:s}", "id", r->params[0])));
     request_then(r, content_from_fd);
 }
 

@@ -47,6 +47,7 @@ void request_free(struct request *r)
     buf_fini(&r->body);
     buf_fini(&r->stream.out);
     upload_fini(&r->upload);
+    submission_fini(r->submission);
     if (r->response)
         MHD_destroy_response(r->response);
     arena_free(r->arena);

@@ -18,33 +18,32 @@ static bool write_all(int fd, struct bytes data)
     return true;
 }
 
-static bool spill(struct request *r, struct upload *u)
+static bool spill(struct request *r, struct upload *u, struct fault *why)
 {
     char dir[4096];
     snprintf(dir, sizeof dir, "%s/spool", r->admin->conf->state);
     u->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (u->fd < 0)
-        return fault_errno(&r->refused, FAULT_LOCAL, errno, "can't make a file in %s", dir);
+        return fault_errno(why, FAULT_LOCAL, errno, "can't make a file in %s", dir);
     if (!write_all(u->fd, buf_bytes(&u->memory)))
-        return fault_errno(&r->refused, FAULT_LOCAL, errno, "can't write to %s", dir);
+        return fault_errno(why, FAULT_LOCAL, errno, "can't write to %s", dir);
     buf_release(&u->memory);
     return true;
 }
 
-bool upload_add(struct request *r, const void *data, size_t size)
+bool upload_add(struct request *r, struct upload *u, struct bytes data, struct fault *why)
 {
-    struct upload *u = &r->upload;
-    u->size += size;
+    u->size += data.size;
     if (u->size > r->admin->conf->limits.message_size)
-        return fault_set(&r->refused, FAULT_REJECT, "api.too-large",
+        return fault_set(why, FAULT_REJECT, "api.too-large",
                          "the message is larger than limits.message-size (%llu bytes)",
                          (unsigned long long)r->admin->conf->limits.message_size);
-    if (u->fd < 0 && buf_add(&u->memory, data, size))
+    if (u->fd < 0 && buf_add_bytes(&u->memory, data))
         return true;
-    if (u->fd < 0 && !spill(r, u))
+    if (u->fd < 0 && !spill(r, u, why))
         return false;
-    if (!write_all(u->fd, (struct bytes){ data, size }))
-        return fault_errno(&r->refused, FAULT_LOCAL, errno, "can't keep the message in the spool directory");
+    if (!write_all(u->fd, data))
+        return fault_errno(why, FAULT_LOCAL, errno, "can't keep the message in the spool directory");
     return true;
 }
 
