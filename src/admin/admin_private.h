@@ -126,7 +126,7 @@ struct request {
     size_t headers_count;
     uint64_t discarded; /* octets of a body that nobody wants */
     unsigned status;
-    bool is_suspended, is_dispatched;
+    bool is_suspended, is_dispatched, is_asked_again;
     struct loop_io *watch; /* while it sleeps: the server would not notice that the client went away */
     struct stream stream;
     struct log_follow *follow;

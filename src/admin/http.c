@@ -104,6 +104,8 @@ static enum MHD_Result answer_early(struct request *r)
 {
     if (r->route || (r->response && has_body_coming(r)))
         return MHD_YES;
+    /* Who sleeps here is asked the same once more when it wakes, which is not the end of the body. */
+    r->is_asked_again = !r->response;
     return send_response(r);
 }
 
@@ -116,6 +118,10 @@ enum MHD_Result http_on_request(void *ctx, struct MHD_Connection *connection, co
         *slot = r = request_new(d, connection, method, url);
         visitor_header_came(r->visitor);
         request_admit(r);
+        return answer_early(r);
+    }
+    if (r->is_asked_again) {
+        r->is_asked_again = false;
         return answer_early(r);
     }
     if (*size > 0) {
