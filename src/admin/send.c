@@ -37,12 +37,16 @@ static unsigned status_of(const struct submission *s)
     return s->why.kind == FAULT_LOCAL || s->why.kind == FAULT_RETRY ? 503 : 400;
 }
 
-/* The body is not read on, and what was kept of it goes with the request. */
+/* What is still to come of the body is passed over; what was kept of it goes now, for a full disk needs the room. */
 static bool respond_refused(struct submission *s)
 {
     unsigned status = status_of(s);
+    char detail[FAULT_TEXT_SIZE * 2];
+    text_sanitize(bytes_of(s->why.text), detail, sizeof detail);
+    upload_fini(&s->aside);
+    upload_fini(&s->request->upload);
     json_t *problem = json_pack("{s:s, s:s, s:i, s:s, s:[o]}", "type", "about:blank", "title",
-                                "The message was not taken", "status", (int)status, "detail", s->why.text, "findings",
+                                "The message was not taken", "status", (int)status, "detail", detail, "findings",
                                 finding_json_of_fault(&s->why, NULL));
     if (s->where)
         json_object_set_new(problem, *s->where == '/' ? "pointer" : "part", json_string(s->where));
@@ -186,8 +190,19 @@ static bool begin(struct request *r)
     return true;
 }
 
+/* Blanks in base64 and parts without content cost no room, but must have an end. */
+static bool has_an_end(struct submission *s, size_t size)
+{
+    uint64_t most = 2 * s->request->admin->conf->limits.message_size + ADMIN_BODY_LIMIT;
+    s->received += size;
+    return s->received <= most ||
+           send_refuse(s, NULL, "api.too-large", "the body is larger than %llu bytes", (unsigned long long)most);
+}
+
 static bool add(struct submission *s, struct bytes data)
 {
+    if (!has_an_end(s, data.size))
+        return false;
     if (s->kind == SEND_FORM)
         return send_form_add(s, data);
     send_digest(s, data);

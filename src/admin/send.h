@@ -26,6 +26,7 @@ struct send_content {
 };
 
 #define SEND_HEADERS 200
+#define SEND_PARTS 3000                   /* of a form */
 #define SEND_CONTENTS (COMPOSE_PARTS + 3) /* and text, html and calendar */
 
 /* Addresses as they were given. */
@@ -53,6 +54,7 @@ struct submission {
     struct route route;
     bool is_trusted; /* a local program: From is its own matter, as with sendmail */
     bool is_answered;
+    uint64_t received; /* octets of the body so far */
     struct fault why;
     const char *where;  /* what in the body the fault is about; NULL: nothing in particular */
     EVP_MD_CTX *digest; /* with an Idempotency-Key; else NULL */
@@ -76,7 +78,7 @@ struct submission {
     struct json_cut cut;
     struct MHD_PostProcessor *form;
     struct send_part *part; /* the form's part that comes now */
-    size_t fields_size;
+    size_t fields_size, form_parts;
 };
 
 /* send.c: faults that say what in the body they are about; false. */

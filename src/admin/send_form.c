@@ -161,6 +161,8 @@ static bool open_part(struct submission *s, const char *type, const char *encodi
     send_digest(s, (struct bytes){ (const uint8_t *)"", 1 });
     send_digest(s, bytes_of(type));
     send_digest(s, (struct bytes){ (const uint8_t *)"", 1 });
+    if (++s->form_parts > SEND_PARTS)
+        return send_refuse(s, NULL, "api.form", "the form has more than %d parts", SEND_PARTS);
     if (!text_is_utf8(bytes_of(p->key)) || !text_is_utf8(bytes_of(p->file)))
         return send_refuse(s, NULL, "api.form", "a part's name or file name is not UTF-8");
     if (*encoding && !text_equal_nocase(encoding, "binary") && !text_equal_nocase(encoding, "8bit") &&

@@ -373,3 +373,13 @@ def test_messages_are_found(tenant, api):
     assert api.get("messages?until=yesterday").status == 400
     listed = tenant.gateway.json("queue", "list", "--subject", "größe", "--until", "2099-01-01T00:00:00Z")["items"]
     assert [m["id"] for m in listed] == [ids[1]]
+
+
+def test_what_costs_nothing_has_an_end_too(world):
+    """Blanks in base64 and empty parts, for as long as somebody likes to send them."""
+    tenant = Tenant(world, extra="limits: { message-size: 100K }")
+    api = Local(tenant.gateway)
+    blanks = b'{"attachments":[{"content":"' + b" " * 2000000 + b'"}]}'
+    refused(tenant, api.post("messages", blanks, headers={"Content-Type": "application/json"}), 413, "pointer", None, "larger than")
+    body, headers = form(*[field("to", "")] * 4000)
+    refused(tenant, api.post("messages", body, headers=headers), 400, "part", None, "more than 3000 parts")

@@ -31,7 +31,7 @@ struct stage {
     unsigned status, link_status;        /* of link.check */
     const char *json, *secret, *content; /* content: comes as a descriptor */
     char heard_verb[64], heard_json[2048], heard_secret[256];
-    char sender[128], recipient[128], mailbox[128], body[512];
+    char sender[128], recipient[128], mailbox[128], body[512], app[64], subject[256], repeat[256];
     uint64_t body_size;
     bool body_in_fd;
     char answer[8192];
@@ -80,6 +80,9 @@ static void heard_submit(void *ctx, const void *message)
     const struct submit *m = message;
     snprintf(s->sender, sizeof s->sender, "%s", m->sender);
     snprintf(s->mailbox, sizeof s->mailbox, "%s", m->mailbox);
+    snprintf(s->app, sizeof s->app, "%s", m->app);
+    snprintf(s->subject, sizeof s->subject, "%s", m->subject);
+    snprintf(s->repeat, sizeof s->repeat, "%s %s %zu", m->repeat_of, m->repeat_key, strlen(m->digest));
     snprintf(s->recipient, sizeof s->recipient, "%s", m->recipients[0].address);
     snprintf(s->body, sizeof s->body, "%.*s", (int)m->body.size, (const char *)m->body.data);
     struct stat st = { 0 };
@@ -143,6 +146,7 @@ static int stage_up(void **state)
     mkdir(spool, 0700);
     s->conf = (struct conf){ .state = s->dir, .hostname = "host.test" };
     s->conf.limits.message_size = 1 << 20;
+    s->conf.limits.recipients = 1000;
     s->conf.console.address = "127.0.0.1:8025";
     s->conf.console.public_url = s->conf.console.certificate = s->conf.console.key = "";
     s->conf.console.session_s = 3600;
@@ -452,6 +456,62 @@ static void an_app_sends_and_does_nothing_else(void **state)
     assert_int_equal(CONSOLE(s, API "/nothing", "-u", "erp:x"), 404);
 }
 
+static void an_app_sends_as_its_mailboxes_and_sees_its_own(void **state)
+{
+    struct stage *s = *state;
+    const char *json = "Content-Type: application/json";
+    struct directory_object objects[] = {
+        { .kind = OBJECT_PROVIDER,
+          .key = "p",
+          .json = "{\"name\":\"p\",\"smtp\":{\"host\":\"h\",\"port\":25,\"tls\":\"none\",\"sasl\":\"none\"}}" },
+        { .kind = OBJECT_MAILBOX,
+          .key = "shop@b.example",
+          .json = "{\"address\":\"shop@b.example\",\"provider\":\"p\",\"grant\":\"none\"}" },
+        { .kind = OBJECT_MAILBOX,
+          .key = "crm@b.example",
+          .json = "{\"address\":\"crm@b.example\",\"provider\":\"p\",\"grant\":\"none\"}" },
+        { .kind = OBJECT_APP, .key = "erp", .json = "{\"name\":\"erp\",\"mailboxes\":[\"shop@b.example\"]}" },
+        { .kind = OBJECT_APP,
+          .key = "forced",
+          .json = "{\"name\":\"forced\",\"mailboxes\":[\"shop@b.example\"],\"force_sender\":\"shop@b.example\"}" },
+    };
+    for (size_t i = 0; i < sizeof objects / sizeof *objects; i++)
+        admin_heard_object(s->admin, &objects[i]);
+    s->json = "{\"app\":\"erp\",\"mailbox\":\"shop@b.example\"}";
+    assert_int_equal(CONSOLE(s, API "/messages", "-u", "erp:x", "-H", json, "-H", "Idempotency-Key: 17", "-d",
+                             "{\"from\":\"shop@b.example\",\"to\":\"a@c.example\",\"subject\":\"Gr\\u00fc\\u00dfe\"}"),
+                     202);
+    assert_string_equal(s->app, "erp");
+    assert_string_equal(s->mailbox, "shop@b.example");
+    assert_string_equal(s->subject, "Gr\xc3\xbc\xc3\x9f\x65");
+    assert_string_equal(s->repeat, "app:erp 17 64");
+    assert_int_equal(CONSOLE(s, API "/messages", "-u", "erp:x", "-H", json, "-d",
+                             "{\"from\":\"crm@b.example\",\"to\":\"a@c.example\"}"),
+                     403);
+    assert_non_null(strstr(s->answer, "app 'erp' may not send as crm@b.example"));
+    assert_int_equal(CONSOLE(s, API "/messages", "-u", "erp:x", "-H", json, "-d",
+                             "{\"from\":\"shop@b.example\",\"to\":\"a@c.example\",\"mailbox\":\"crm@b.example\"}"),
+                     403);
+    /* The envelope says one thing, From another. */
+    assert_int_equal(CONSOLE(s, API "/messages", "-u", "erp:x", "-H", "Content-Type: message/rfc822", "-H",
+                             "X-Postern-Sender: shop@b.example", "-H", "X-Postern-Recipient: a@c.example",
+                             "--data-binary", "From: crm@b.example\r\n\r\nx\r\n"),
+                     403);
+    s->json = "{\"app\":\"forced\",\"mailbox\":\"shop@b.example\"}";
+    assert_int_equal(CONSOLE(s, API "/messages", "-u", "forced:x", "-H", json, "-d",
+                             "{\"from\":\"Me <me@home.example>\",\"to\":\"a@c.example\"}"),
+                     202);
+    assert_string_equal(s->sender, "shop@b.example");
+    assert_non_null(strstr(s->body, "From: Me <shop@b.example>\r\n"));
+    assert_non_null(strstr(s->body, "Reply-To: Me <me@home.example>\r\n"));
+    assert_int_equal(CONSOLE(s, API "/messages/0000000000000abc", "-u", "forced:x"), 200);
+    assert_string_equal(s->heard_verb, "message.get");
+    assert_non_null(strstr(s->heard_json, "\"own\":\"forced\""));
+    assert_int_equal(CONSOLE(s, API "/messages?q=x", "-u", "forced:x"), 200);
+    assert_non_null(strstr(s->heard_json, "\"own\":\"forced\""));
+    assert_int_equal(CONSOLE(s, API "/messages/0000000000000abc/content", "-u", "forced:x"), 403);
+}
+
 static void a_setup_link_is_for_who_is_here_and_works_once(void **state)
 {
     struct stage *s = *state;
@@ -630,6 +690,7 @@ int main(void)
         CASE(other_sites_and_other_names_are_turned_away),
         CASE(what_the_vault_says_of_a_password_is_passed_on),
         CASE(an_app_sends_and_does_nothing_else),
+        CASE(an_app_sends_as_its_mailboxes_and_sees_its_own),
         CASE(a_setup_link_is_for_who_is_here_and_works_once),
         CASE(a_key_is_made_for_an_endpoint_that_is_there),
         CASE(the_status_survives_what_is_missing),

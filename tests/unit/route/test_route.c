@@ -129,6 +129,22 @@ static void other_senders_are_refused_with_the_fix(void **state)
     }
 }
 
+static void a_limited_key_keeps_to_its_mailboxes(void **state)
+{
+    static const char *const mailboxes[] = { "erp@a.example", "shop@a.example" };
+    struct route r;
+    struct fault why = { 0 };
+    assert_true(route_limited(directory, "key:k", mailboxes, 2, "", "info@a.example", arena, &r, &why));
+    assert_string_equal(r.mailbox, "shop@a.example");
+    assert_true(route_limited(directory, "key:k", mailboxes, 2, "", "", arena, &r, &why));
+    assert_string_equal(r.mailbox, "erp@a.example");
+    assert_false(route_limited(directory, "key:k", mailboxes, 1, "", "shop@a.example", arena, &r, &why));
+    assert_string_equal(why.id, "route.sender");
+    assert_non_null(strstr(why.text, "key 'k' may not send as shop@a.example"));
+    assert_false(route_limited(directory, "key:k", mailboxes, 1, "shop@a.example", "erp@a.example", arena, &r, &why));
+    assert_non_null(strstr(why.text, "key 'k' may not use mailbox shop@a.example"));
+}
+
 static void a_hostile_sender_is_not_echoed_raw(void **state)
 {
     struct route r;
@@ -254,6 +270,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(apps_find_their_way_out),
         cmocka_unit_test(other_senders_are_refused_with_the_fix),
+        cmocka_unit_test(a_limited_key_keeps_to_its_mailboxes),
         cmocka_unit_test(a_hostile_sender_is_not_echoed_raw),
         cmocka_unit_test(local_programs_find_a_mailbox),
         cmocka_unit_test(the_only_mailbox_needs_no_setting),
