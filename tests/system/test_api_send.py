@@ -379,7 +379,7 @@ def test_what_costs_nothing_has_an_end_too(world):
     """Blanks in base64 and empty parts, for as long as somebody likes to send them."""
     tenant = Tenant(world, extra="limits: { message-size: 100K }")
     api = Local(tenant.gateway)
-    blanks = b'{"attachments":[{"content":"' + b" " * 2000000 + b'"}]}'
+    blanks = b'{"attachments":[{"content":"' + b" " * 780000 + b'"}]}'
     refused(tenant, api.post("messages", blanks, headers={"Content-Type": "application/json"}), 413, "pointer", None, "larger than")
     body, headers = form(*[field("to", "")] * 4000)
     refused(tenant, api.post("messages", body, headers=headers), 400, "part", None, "more than 3000 parts")
