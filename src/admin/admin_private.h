@@ -332,6 +332,8 @@ struct bytes take_secret(struct request *r, json_t *body, const char *name);
 void wipe_taken(struct bytes secret);
 request_fn registration_secret, registration_certificate, mailbox_password, mailbox_grant, app_password, daemon_rekey;
 /* authorize.c */
+/* Where a sign-in page sends the browser back to, if not to localhost: the redirect URI to register; given. */
+char *authorize_callback_url(const struct admin *a);
 request_fn mailbox_authorize, authorizations_finish, authorizations_wait;
 /* mailbox.c */
 request_fn mailbox_test, mailbox_pause, mailbox_resume;
@@ -348,7 +350,7 @@ json_t *mailbox_reason(json_t *grant, json_t *traffic);
 /* overview.c */
 request_fn overview_get;
 /* facts.c */
-request_fn fields_get, config_get, finding_get;
+request_fn fields_get, config_get, finding_get, findings_get, listeners_get;
 /* events.c */
 request_fn log_get;
 void log_follow_free(struct log_follow *f); /* takes NULL */

@@ -1,8 +1,28 @@
 /* Signing a mailbox in: the vault makes and checks everything, the asker carries addresses between it and a browser. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "admin/admin_private.h"
 #include "base/secret.h"
+#include "base/text.h"
+
+/* Sign-in pages take plain HTTP for the name localhost only, with any port (RFC 8252 7.3). */
+char *authorize_callback_url(const struct admin *a)
+{
+    static const char *const loopback[] = { "http://127.0.0.1", "http://[::1]" };
+    char *root = conf_console_url(a->conf, a->bound);
+    for (size_t i = 0; i < sizeof loopback / sizeof *loopback; i++) {
+        size_t size = strlen(loopback[i]);
+        if (strncmp(root, loopback[i], size) == 0 && (root[size] == ':' || root[size] == '\0')) {
+            char *named = mem_printf("http://localhost%s", root + size);
+            free(root);
+            root = named;
+        }
+    }
+    char *url = mem_printf("%s/authorize/callback", root);
+    free(root);
+    return url;
+}
 
 void mailbox_authorize(struct request *r)
 {

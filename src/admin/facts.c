@@ -1,5 +1,6 @@
 /* What Postern knows of itself: the fields of its objects, the settings as they stand, and what a finding means. Forms and pages
  * are made from it, so that they say what parser and manual say. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "admin/admin_private.h"
@@ -80,4 +81,33 @@ void finding_get(struct request *r)
     }
     const char *seen = request_query(r, "seen");
     respond_json(r, 200, finding_json(f, seen ? seen : "", &facts));
+}
+
+/* Every refusal that Postern can explain, once each. */
+void findings_get(struct request *r)
+{
+    json_t *items = json_array();
+    for (size_t i = 0; i < finding_count(); i++) {
+        const struct finding *f = finding_at(i);
+        if (finding_by_id(f->id) == f)
+            json_array_append_new(items, finding_json(f, "", NULL));
+    }
+    respond_json(r, 200, json_pack("{s:o}", "items", items));
+}
+
+/* Where apps reach Postern: as it was opened, so that a port of 0 is the one that was given. */
+void listeners_get(struct request *r)
+{
+    const struct conf *conf = r->admin->conf;
+    json_t *opened = json_load_file(arena_printf(r->arena, "%s/listeners.json", conf->state), 0, NULL);
+    json_t *items = json_object_get(opened, "listeners");
+    char *console = conf_console_url(conf, r->admin->bound), *callback = authorize_callback_url(r->admin);
+    json_t *answer = json_pack("{s:s, s:s, s:s, s:O?}", "hostname", conf->hostname, "console", console, "callback",
+                               callback, "items", items);
+    if (!items)
+        json_object_set_new(answer, "items", json_array());
+    free(console);
+    free(callback);
+    json_decref(opened);
+    respond_json(r, 200, answer);
 }

@@ -25,6 +25,8 @@ static const struct admin_route routes[] = {
     { "GET",  API "/log",                         log_get,                    RIGHT_READ,      SCOPE_ALL,     false },
     { "GET",  API "/fields",                      fields_get,                 RIGHT_READ,      SCOPE_ALL,     false },
     { "GET",  API "/config",                      config_get,                 RIGHT_READ,      SCOPE_ALL,     false },
+    { "GET",  API "/listeners",                   listeners_get,              RIGHT_READ,      SCOPE_ALL,     false },
+    { "GET",  API "/findings",                    findings_get,               RIGHT_READ,      SCOPE_SELF,    false },
     { "GET",  API "/findings/{}",                 finding_get,                RIGHT_READ,      SCOPE_ALL,     false },
     OBJECT_ROUTES(providers, providers),
     OBJECT_ROUTES(registrations, registrations),
