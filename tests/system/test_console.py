@@ -258,6 +258,158 @@ def test_setup_links_are_made_on_this_machine_only(gateway):
     assert second.split("#")[1] not in text
 
 
+# -- signing in --
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def anna(gateway):
+    """A browser in which the first administrator just set everything up."""
+    c = gateway.console()
+    answer = c.post("setup", {"token": printed_link(gateway).split("#")[1], "name": "anna", "password": PASSWORD})
+    assert answer.status == 201, answer
+    c.csrf = answer.json["csrf"]
+    return c
+
+
+def printed_link(gateway):
+    said = until(lambda: re.search(r"set it up within a day at (\S+)", gateway.process.text()), "the setup link")
+    return said[1]
+
+
+def test_the_first_administrator_comes_in_by_the_link_that_is_printed(gateway, world):
+    c = gateway.console()
+    assert c.get("session").json["setup"] is True
+    link = printed_link(gateway)
+    assert link.startswith(f"http://127.0.0.1:{c.port}/setup#")
+    token = link.split("#")[1]
+    weak = c.post("setup", {"token": token, "name": "anna", "password": "short"})
+    assert weak.status in (400, 422) and "anna" not in {o["name"] for o in gateway_operators(gateway)}
+    answer = c.post("setup", {"token": token, "name": "anna", "password": PASSWORD})
+    assert answer.status == 201 and answer.json["role"] == "administrator" and "admin" in answer.json["rights"]
+    assert re.fullmatch(r"postern=[\w-]{43}; Path=/; HttpOnly; SameSite=Strict", answer.headers["Set-Cookie"])
+    assert c.get("status").status == 200
+    again = gateway.console().post("setup", {"token": token, "name": "eve", "password": PASSWORD})
+    assert again.status == 403 and again.finding == "console.setup-link"
+    assert gateway.console().get("session").json["setup"] is False
+    log = "".join(json.dumps(e) for e in gateway.events())
+    assert token not in log and PASSWORD not in log and c.cookie.split("=")[1] not in log and answer.json["csrf"] not in log
+    late = gateway.json("setup")["url"].split("#")[1]
+    world.clock.advance(24 * 3600 + 1)
+    assert gateway.console().post("setup", {"token": late, "name": "eve", "password": PASSWORD}).status == 403
+
+
+def gateway_operators(gateway):
+    import subprocess
+    out = subprocess.run(["curl", "-s", "--unix-socket", str(gateway.state / "admin.sock"), "http://localhost/api/v1/operators"],
+                         capture_output=True, text=True, timeout=30, check=True).stdout
+    return json.loads(out)["items"]
+
+
+def test_a_lost_password_is_set_anew_and_ends_old_sessions(gateway, anna):
+    token = gateway.json("setup")["url"].split("#")[1]
+    other = gateway.console()
+    assert other.post("setup", {"token": token, "name": "anna", "password": "another horse battery"}).status == 201
+    assert anna.get("status").status == 401
+    assert gateway.console().sign_in("anna", PASSWORD).status == 401
+    assert gateway.console().sign_in("anna", "another horse battery").status == 200
+
+
+def test_a_change_needs_the_value_of_its_own_session(gateway, anna):
+    right = anna.csrf
+    assert anna.post("reload").status == 200
+    other = gateway.console()
+    assert other.sign_in("anna", PASSWORD).status == 200 and other.csrf != right
+    for wrong in (None, "", "x", right[:-1], other.csrf):
+        anna.csrf = wrong
+        answer = anna.post("reload")
+        assert answer.status == 403 and answer.finding == "console.csrf"
+    anna.csrf = right
+    assert anna.post("reload", headers={"Origin": "https://evil.example"}).status == 403
+    assert anna.post("reload", headers={"Sec-Fetch-Site": "same-origin", "Origin": f"http://127.0.0.1:{anna.port}"}).status == 200
+    assert anna.get("status", headers={"Sec-Fetch-Site": "none"}).status == 200
+
+
+def test_sessions_end(gateway, world, anna):
+    stolen = gateway.console()
+    stolen.cookie, stolen.csrf = anna.cookie, anna.csrf
+    assert stolen.get("status").status == 200
+    assert anna.delete("session").status == 204 and not anna.cookie
+    assert stolen.get("status").status == 401 and stolen.post("reload").status == 401
+    assert anna.sign_in("anna", PASSWORD).status == 200
+    for _ in range(2):
+        world.clock.advance(20 * 60)
+        assert anna.get("status").status == 200  # in use
+    world.clock.advance(31 * 60)
+    assert anna.get("status").status == 401
+    assert anna.sign_in("anna", PASSWORD).status == 200
+    for _ in range(30):
+        world.clock.advance(25 * 60)
+        if anna.get("status").status == 401:
+            break
+    else:
+        raise AssertionError("a session that is used never ends")
+    first = gateway.console()
+    assert first.sign_in("anna", PASSWORD).status == 200
+    before = first.cookie
+    assert first.sign_in("anna", PASSWORD).status == 200 and first.cookie != before
+    first.cookie = before
+    assert first.get("status").status == 401  # left with the new one
+
+
+def test_what_a_session_watches_ends_with_it(gateway, anna):
+    connection = anna.connection()
+    connection.request("GET", "/api/v1/log?follow=1", headers=anna.headers("GET"))
+    stream = connection.getresponse()
+    assert stream.status == 200 and stream.readline()
+    assert anna.delete("session").status == 204
+    stream.read()  # ends
+
+
+def test_a_thousand_wrong_passwords(gateway, anna):
+    """They are throttled, and who is signed in stays so."""
+    c, seen = gateway.console(), []
+    for i in range(1000):
+        answer = c.post("session", {"name": ("anna", "nobody", f"user{i}")[i % 3], "password": f"wrong password {i}"})
+        seen.append(answer.status)
+        assert answer.status in (401, 429)
+        if answer.status == 429:
+            assert int(answer.headers["Retry-After"]) > 0 and answer.finding == "console.throttled"
+    assert seen.count(429) > 800
+    assert anna.get("status").status == 200
+
+
+def test_operators_see_and_do_not_change(gateway, anna):
+    otto = gateway.console()
+    assert otto.post("setup", {"token": gateway.json("setup")["url"].split("#")[1], "name": "otto", "password": "another horse battery"}).status == 201
+    assert otto.get("session").json["role"] == "administrator"
+    assert anna.patch("operators/otto", {"role": "operator"}).status == 200
+    assert otto.get("session").json["role"] == "operator"  # at once
+    answer = otto.sign_in("otto", "another horse battery")
+    assert answer.status == 200 and answer.json["rights"] == ["read"]
+    assert otto.get("status").status == 200
+    for answer in (otto.post("reload"), otto.put("apps/x", {"name": "x", "mailboxes": []}), otto.get("messages/0000000000000001/content")):
+        assert answer.status == 403 and answer.finding == "console.right"
+    assert anna.patch("operators/otto", {"is_disabled": True}).status == 200
+    assert otto.get("status").status == 401  # at once
+
+
+def test_an_app_does_what_it_may(tenant):
+    g = tenant.gateway
+    app = g.console(basic=("erp", tenant.password))
+    session = app.get("session").json
+    assert session["kind"] == "app" and session["name"] == "erp" and session["rights"] == ["send", "inbox"]
+    for path in ("mailboxes", "status", "messages", "apps/erp"):
+        answer = app.get(path)
+        assert answer.status == 403 and answer.finding == "console.right", path
+    other = app.get("mailboxes/else@contoso.example/inbox")
+    assert other.status == 403 and other.finding == "console.mailbox"
+    assert app.post("reload").status == 403
+    assert g.console(basic=("erp", "wrong")).get("session").status == 401
+    assert tenant.password not in g.process.text() + json.dumps(g.events())
+
+
 # -- hostile visitors --
 
 def test_who_trickles_loses_the_place(gateway, world):
