@@ -101,9 +101,19 @@ function showFault(page, error) {
   if (error.kind === 'offline' || error.kind === 'restarting') page.every(3, () => page.reload());
 }
 
-function settle(keep) {
+/* What had the focus, found again in a page that was drawn anew. */
+function sameAs(node) {
+  if (!main.contains(node)) return () => null;
+  const [tag, name, text] = [node.tagName, node.name, node.textContent];
+  return () => [...main.querySelectorAll(tag)].find((n) => n.name === name && (n.textContent === text || name)) ?? main.querySelector('h1');
+}
+
+function settle(keep, focused) {
   main.removeAttribute('aria-busy');
-  if (keep) return;
+  if (keep) {
+    focused()?.focus({ preventScroll: true });
+    return;
+  }
   const heading = main.querySelector('h1');
   const first = main.querySelector('[data-first]');
   heading?.setAttribute('tabindex', '-1');
@@ -126,7 +136,7 @@ async function modelOf(found) {
 async function show({ keep = false } = {}) {
   const found = find(location.pathname);
   const page = new Page(found ?? { params: {} });
-  const before = current;
+  const before = current, focused = sameAs(document.activeElement);
   current = page;
   main.setAttribute('aria-busy', 'true');
   const needsSession = found?.section !== '';
@@ -146,7 +156,7 @@ async function show({ keep = false } = {}) {
     if (needsSession) drawShell(found?.section ?? null);
     showFault(page, error);
   }
-  settle(keep);
+  settle(keep, focused);
 }
 
 const signInPath = () => (session.who.setup && !session.who.signed_in ? '/setup' : `/sign-in?back=${encodeURIComponent(location.pathname + location.search)}`);
@@ -184,6 +194,7 @@ session.renew = async (method) => {
 session.watchers.add(mark);
 
 async function begin() {
+  modelOf(find(location.pathname)).catch(() => null); // comes while the session is asked for
   try {
     await loadSession();
   } catch (error) {

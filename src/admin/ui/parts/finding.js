@@ -60,7 +60,7 @@ export function problem(error, { retry, level = 3 } = {}) {
   const found = error.findings ?? [];
   const waits = error.retryAfter ? `Try again in ${error.retryAfter} s.` : null;
   return h('div.problem', h('div.title', stateIcon(error.kind === 'restarting' ? 'busy' : 'bad'), h(`h${level}`, title)),
-    found.length ? findings(found, { level: level + 1, said: title }) : h('p', error.detail || error.message),
+    found[0]?.fix?.length ? findings(found, { level: level + 1, said: title }) : h('p', error.detail || error.message),
     (hints[error.kind] || waits) && h('p.muted', hints[error.kind], ' ', waits),
     retry && h('div.actions', h('button', { type: 'button', onclick: retry }, 'Try again')));
 }
