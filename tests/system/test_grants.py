@@ -48,8 +48,10 @@ def test_a_vault_that_dies_while_a_token_rotates_keeps_the_grant(person, world):
     for n in range(5):
         world.clock.advance(2 * 3600)
         message = person.submit(letter(f"n{n}"))
-        os.kill(person.gateway.roles("vault")[0]["pid"], signal.SIGKILL)
-        until(lambda: person.gateway.is_answering() and person.gateway.roles("vault")[0]["state"] == "running", "a new vault")
+        before = person.gateway.roles("vault")[0]["pid"]
+        os.kill(before, signal.SIGKILL)
+        until(lambda: person.gateway.is_answering() and (v := person.gateway.roles("vault")[0])["state"] == "running" and
+              v["pid"] != before, "a new vault")
         world.clock.advance(120)
         person.gateway.wait_state(message, "delivered")
     assert person.gateway.json("mailbox", "show", MAILBOX)["grant_state"]["state"] == "ok"
