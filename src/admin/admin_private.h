@@ -25,6 +25,7 @@
 #define SETUP_HASH_SIZE 32
 #define ADMIN_ASKS 6
 
+struct map;
 struct request;
 typedef void request_fn(struct request *r);
 
@@ -246,6 +247,16 @@ void asks_cancel(struct request *r);
 void asks_forget(struct request *r); /* answered ones, before the next round */
 void asks_peer_gone(struct admin *a, enum admin_peer peer);
 
+/* What the members of a list in an answer stand for, by the text of their `key`, in any case of letters; empty if there was no such answer.
+ * The items are lent by the answer, the map is given. */
+struct map *ask_index(struct ask *k, const char *list, const char *key);
+json_t *ask_index_get(struct request *r, const struct map *index, const char *key); /* lent; NULL */
+
+/* etag.c: the marks of If-Match go into `in`; the mark of the answer goes into its header. */
+void etag_take(struct request *r, json_t *in);
+request_fn respond_object;
+request_fn respond_object_unless_known; /* 304 where If-None-Match has it */
+
 /* upload.c */
 /* Small contents stay in memory, larger ones go to a nameless file; limits.message-size is the most. */
 bool upload_add(struct request *r, struct upload *u, struct bytes data, struct fault *why);
@@ -310,6 +321,7 @@ request_fn page_get;
 bool page_is_path(const char *path);
 
 /* the handlers, by subject: objects.c */
+void object_list_ask(struct request *r, const char *kind); /* with the page that is asked for */
 request_fn providers_list, providers_get, providers_put, providers_patch, providers_delete;
 request_fn registrations_list, registrations_get, registrations_put, registrations_patch, registrations_delete;
 request_fn mailboxes_list, mailboxes_get, mailboxes_put, mailboxes_patch, mailboxes_delete;

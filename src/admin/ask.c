@@ -1,10 +1,12 @@
 /* Asking other roles on behalf of a request, and what happens when they don't answer. */
 #include <assert.h>
+#include <ctype.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "admin/admin_private.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/secret.h"
 #include "doctor/finding.h"
 
@@ -237,4 +239,34 @@ void request_pass_body(struct request *r, const char *verb)
         return;
     request_ask(r, ADMIN_PEER_QUEUE, verb, json_incref(body));
     request_then(r, respond_first);
+}
+
+/* Keys are addresses or names, which are the same in any case. */
+static const char *folded(struct request *r, const char *key)
+{
+    char *copy = arena_strdup(r->arena, key);
+    for (char *at = copy; *at; at++)
+        *at = (char)tolower((unsigned char)*at);
+    return copy;
+}
+
+struct map *ask_index(struct ask *k, const char *list, const char *key)
+{
+    struct map *map = map_new();
+    size_t i;
+    json_t *item;
+    if (k->status != 200)
+        return map;
+    json_array_foreach(json_object_get(k->json, list), i, item)
+    {
+        const char *name = json_string_value(json_object_get(item, key));
+        if (name)
+            map_put(map, folded(k->request, name), item);
+    }
+    return map;
+}
+
+json_t *ask_index_get(struct request *r, const struct map *index, const char *key)
+{
+    return key ? map_get(index, folded(r, key)) : NULL;
 }

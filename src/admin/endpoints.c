@@ -7,9 +7,9 @@
 
 enum { OBJECTS, COUNTS, WATCHES };
 
-static void ask_all(struct request *r, const char *verb, json_t *in)
+/* After the endpoints themselves. */
+static void ask_others(struct request *r)
 {
-    request_ask(r, ADMIN_PEER_QUEUE, verb, in);
     request_ask(r, ADMIN_PEER_QUEUE, "inbound.stats", NULL);
     request_ask(r, ADMIN_PEER_INBOX, "inbox.state", NULL);
 }
@@ -48,12 +48,13 @@ static void one_joined(struct request *r)
     if (!respond_unless_ok(r, &r->asks[OBJECTS]))
         return;
     join(r, r->asks[OBJECTS].json);
-    respond_first(r);
+    respond_object(r);
 }
 
 void api_endpoints_get(struct request *r)
 {
-    ask_all(r, "object.get", json_pack("{s:s, s:s}", "kind", "endpoint", "key", r->params[0]));
+    request_ask(r, ADMIN_PEER_QUEUE, "object.get", json_pack("{s:s, s:s}", "kind", "endpoint", "key", r->params[0]));
+    ask_others(r);
     request_then(r, one_joined);
 }
 
@@ -69,7 +70,8 @@ static void all_joined(struct request *r)
 
 void api_endpoints_list(struct request *r)
 {
-    ask_all(r, "object.list", json_pack("{s:s}", "kind", "endpoint"));
+    object_list_ask(r, "endpoint");
+    ask_others(r);
     request_then(r, all_joined);
 }
 
@@ -131,7 +133,7 @@ static void set_paused(struct request *r, bool is_paused)
     json_t *in = json_pack("{s:s, s:s, s:{s:b}}", "kind", "endpoint", "key", r->params[0], "changes", "is_paused",
                            (int)is_paused);
     request_ask(r, ADMIN_PEER_QUEUE, "object.patch", in);
-    request_then(r, respond_first);
+    request_then(r, respond_object);
 }
 
 void endpoint_pause(struct request *r)

@@ -43,7 +43,7 @@ static void set_paused(struct request *r, bool is_paused)
     json_t *in = json_pack("{s:s, s:s, s:{s:b}}", "kind", "mailbox", "key", r->params[0], "changes", "is_paused",
                            (int)is_paused);
     request_ask(r, ADMIN_PEER_QUEUE, "object.patch", in);
-    request_then(r, respond_first);
+    request_then(r, respond_object);
 }
 
 void mailbox_pause(struct request *r)

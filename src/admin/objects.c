@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "admin/admin_private.h"
+#include "base/map.h"
 #include "base/text.h"
 
 static json_t *key_json(const char *kind, const char *key)
@@ -9,16 +10,23 @@ static json_t *key_json(const char *kind, const char *key)
     return json_pack("{s:s, s:s}", "kind", kind, "key", key);
 }
 
+void object_list_ask(struct request *r, const char *kind)
+{
+    const char *limit = request_query(r, "limit"), *cursor = request_query(r, "cursor");
+    request_ask(r, ADMIN_PEER_QUEUE, "object.list",
+                json_pack("{s:s, s:s*, s:s*}", "kind", kind, "limit", limit, "cursor", cursor));
+}
+
 static void object_list(struct request *r, const char *kind)
 {
-    request_ask(r, ADMIN_PEER_QUEUE, "object.list", json_pack("{s:s}", "kind", kind));
+    object_list_ask(r, kind);
     request_then(r, respond_first);
 }
 
 static void object_get(struct request *r, const char *kind)
 {
     request_ask(r, ADMIN_PEER_QUEUE, "object.get", key_json(kind, r->params[0]));
-    request_then(r, respond_first);
+    request_then(r, respond_object_unless_known);
 }
 
 static void object_put(struct request *r, const char *kind)
@@ -29,8 +37,9 @@ static void object_put(struct request *r, const char *kind)
     json_t *in = key_json(kind, r->params[0]);
     json_object_set(in, "object", body);
     json_object_set_new(in, "is_new", json_boolean(text_equal(request_header(r, "If-None-Match"), "*")));
+    etag_take(r, in);
     request_ask(r, ADMIN_PEER_QUEUE, "object.put", in);
-    request_then(r, respond_first);
+    request_then(r, respond_object);
 }
 
 static void object_patch(struct request *r, const char *kind)
@@ -40,8 +49,9 @@ static void object_patch(struct request *r, const char *kind)
         return;
     json_t *in = key_json(kind, r->params[0]);
     json_object_set(in, "changes", body);
+    etag_take(r, in);
     request_ask(r, ADMIN_PEER_QUEUE, "object.patch", in);
-    request_then(r, respond_first);
+    request_then(r, respond_object);
 }
 
 /* What the vault holds under the object's name goes last: an orphan there is harmless, a missing secret is not. */
@@ -58,8 +68,10 @@ static void forget_then_answer(struct request *r)
         { operators_delete, "operator.forget", "name" },
         { keys_delete, "key.forget", "name" },
     };
-    if (!respond_unless_ok(r, &r->asks[0]))
+    if (r->asks[0].status >= 400) {
+        respond_object(r);
         return;
+    }
     for (size_t i = 0; i < sizeof forgets / sizeof *forgets; i++) {
         if (r->route->run != forgets[i].of)
             continue;
@@ -72,7 +84,9 @@ static void forget_then_answer(struct request *r)
 
 static void object_delete(struct request *r, const char *kind)
 {
-    request_ask(r, ADMIN_PEER_QUEUE, "object.remove", key_json(kind, r->params[0]));
+    json_t *in = key_json(kind, r->params[0]);
+    etag_take(r, in);
+    request_ask(r, ADMIN_PEER_QUEUE, "object.remove", in);
     request_then(r, forget_then_answer);
 }
 
@@ -119,7 +133,7 @@ static void mailbox_with_grant(struct request *r)
         return;
     if (r->asks[1].status == 200)
         json_object_set(r->asks[0].json, "grant_state", r->asks[1].json);
-    respond_first(r);
+    respond_object(r);
 }
 
 void mailboxes_get(struct request *r)
@@ -129,19 +143,18 @@ void mailboxes_get(struct request *r)
     request_then(r, mailbox_with_grant);
 }
 
-static void join_grants(json_t *mailboxes, json_t *grants)
+static void join_grants(struct request *r, json_t *mailboxes)
 {
-    size_t i, j;
-    json_t *mailbox, *grant;
+    struct map *grants = ask_index(&r->asks[1], "items", "address");
+    size_t i;
+    json_t *mailbox;
     json_array_foreach(mailboxes, i, mailbox)
     {
-        json_array_foreach(grants, j, grant)
-        {
-            if (text_equal_nocase(json_string_value(json_object_get(mailbox, "address")),
-                                  json_string_value(json_object_get(grant, "address"))))
-                json_object_set(mailbox, "grant_state", grant);
-        }
+        json_t *grant = ask_index_get(r, grants, json_string_value(json_object_get(mailbox, "address")));
+        if (grant)
+            json_object_set(mailbox, "grant_state", grant);
     }
+    map_free(grants);
 }
 
 static void mailboxes_with_grants(struct request *r)
@@ -149,13 +162,13 @@ static void mailboxes_with_grants(struct request *r)
     if (!respond_unless_ok(r, &r->asks[0]))
         return;
     if (r->asks[1].status == 200)
-        join_grants(json_object_get(r->asks[0].json, "items"), json_object_get(r->asks[1].json, "items"));
+        join_grants(r, json_object_get(r->asks[0].json, "items"));
     respond_first(r);
 }
 
 void mailboxes_list(struct request *r)
 {
-    request_ask(r, ADMIN_PEER_QUEUE, "object.list", json_pack("{s:s}", "kind", "mailbox"));
+    object_list_ask(r, "mailbox");
     request_ask(r, ADMIN_PEER_VAULT, "grant.list", NULL);
     request_then(r, mailboxes_with_grants);
 }

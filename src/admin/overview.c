@@ -1,6 +1,5 @@
 /* The console's first page: what needs a person, then each mailbox's day, its limits and what will end. Whoever is away is left out,
  * and named. */
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,34 +22,9 @@ struct overview {
     json_t *needing, *lines;
 };
 
-/* Keys are addresses or names, which are the same in any case. */
-static const char *folded(struct request *r, const char *key)
-{
-    char *copy = arena_strdup(r->arena, key);
-    for (char *at = copy; *at; at++)
-        *at = (char)tolower((unsigned char)*at);
-    return copy;
-}
-
-static struct map *index_by(struct request *r, size_t ask, const char *list, const char *key)
-{
-    struct map *map = map_new();
-    size_t i;
-    json_t *item;
-    if (r->asks[ask].status != 200)
-        return map;
-    json_array_foreach(json_object_get(r->asks[ask].json, list), i, item)
-    {
-        const char *name = json_string_value(json_object_get(item, key));
-        if (name)
-            map_put(map, folded(r, name), item);
-    }
-    return map;
-}
-
 static json_t *found(const struct overview *o, const struct map *map, const char *key)
 {
-    return map_get(map, folded(o->request, key));
+    return ask_index_get(o->request, map, key);
 }
 
 /* --- what needs a person --- */
@@ -256,10 +230,10 @@ static void gather(struct request *r)
     struct overview o = {
         .request = r,
         .now = loop_wall_ms(r->admin->loop),
-        .traffic = index_by(r, TRAFFIC, "items", "mailbox"),
-        .grants = index_by(r, GRANTS, "items", "address"),
-        .counts = index_by(r, INBOUND, "items", "endpoint"),
-        .watches = index_by(r, WATCHES, "items", "endpoint"),
+        .traffic = ask_index(&r->asks[TRAFFIC], "items", "mailbox"),
+        .grants = ask_index(&r->asks[GRANTS], "items", "address"),
+        .counts = ask_index(&r->asks[INBOUND], "items", "endpoint"),
+        .watches = ask_index(&r->asks[WATCHES], "items", "endpoint"),
         .needing = json_array(),
         .lines = json_array(),
     };

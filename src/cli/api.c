@@ -146,6 +146,9 @@ static bool perform(struct api *api, const char *method, const char *path, struc
     g->curl = api->curl;
     CURLcode code = curl_easy_perform(api->curl);
     curl_easy_getinfo(api->curl, CURLINFO_RESPONSE_CODE, &reply->status);
+    struct curl_header *etag;
+    if (curl_easy_header(api->curl, "ETag", 0, CURLH_HEADER, -1, &etag) == CURLHE_OK)
+        snprintf(reply->etag, sizeof reply->etag, "%s", etag->value);
     bool is_document = !g->each && !g->is_download;
     if (code == CURLE_OK && (is_document || reply->status >= 300))
         reply->json = json_loadb(buf_str(&g->text), g->text.size, 0, NULL);
@@ -205,6 +208,24 @@ bool api_create(struct api *api, const char *path, const json_t *body, struct ap
     return is_reached;
 }
 
+static struct curl_slist *add_header(struct curl_slist *list, const char *name, const char *value)
+{
+    char *line = mem_printf("%s: %s", name, value);
+    list = curl_slist_append(list, line);
+    free(line);
+    return list;
+}
+
+bool api_call_if(struct api *api, const char *method, const char *path, const json_t *body, const char *etag,
+                 struct api_reply *reply, struct fault *why)
+{
+    struct gather g = { 0 };
+    char *text = json_dumps(body, JSON_COMPACT);
+    bool is_reached = call_text(api, method, path, text, add_header(NULL, "If-Match", etag), &g, reply, why);
+    free(text);
+    return is_reached;
+}
+
 bool api_call_secret(struct api *api, const char *method, const char *path, const char *member,
                      const struct secret *secret, struct api_reply *reply, struct fault *why)
 {
@@ -221,14 +242,6 @@ bool api_call_secret(struct api *api, const char *method, const char *path, cons
     free(dump);
     json_decref(body);
     return is_reached;
-}
-
-static struct curl_slist *add_header(struct curl_slist *list, const char *name, const char *value)
-{
-    char *line = mem_printf("%s: %s", name, value);
-    list = curl_slist_append(list, line);
-    free(line);
-    return list;
 }
 
 bool api_download(struct api *api, const char *path, const char *type, int fd, struct api_reply *reply,

@@ -21,7 +21,8 @@ void api_set_timeout(struct api *api, uint64_t seconds); /* of every later call;
 
 struct api_reply {
     long status;
-    json_t *json; /* given; NULL where there was no JSON */
+    json_t *json;  /* given; NULL where there was no JSON */
+    char etag[40]; /* with its quotation marks; "" : none */
 };
 
 bool api_is_good(const struct api_reply *reply); /* 2xx */
@@ -32,6 +33,9 @@ bool api_call(struct api *api, const char *method, const char *path, const json_
               struct fault *why);
 /* The same, for something that must not be there yet: 409 otherwise. */
 bool api_create(struct api *api, const char *path, const json_t *body, struct api_reply *reply, struct fault *why);
+/* The same, if the object is still as it was at that mark: 412 otherwise. */
+bool api_call_if(struct api *api, const char *method, const char *path, const json_t *body, const char *etag,
+                 struct api_reply *reply, struct fault *why);
 /* {"member": secret} and nothing else; the text is wiped afterwards. */
 bool api_call_secret(struct api *api, const char *method, const char *path, const char *member,
                      const struct secret *secret, struct api_reply *reply, struct fault *why);

@@ -127,13 +127,30 @@ static void print_list(struct cli *cli, const json_t *items, const struct object
     table_free(t);
 }
 
+/* All pages as one list; what comes behind the first is put to it. */
+static int all_pages(struct cli *cli, struct api *api, enum object_kind kind, struct api_reply *reply)
+{
+    const char *path = object_path(cli, kind, "");
+    int status = show_call(cli, api, "GET", path, NULL, reply);
+    const char *next;
+    while (status == CLI_DONE && (next = json_string_value(json_object_get(reply->json, "next")))) {
+        struct api_reply page = { 0 };
+        status = show_call(cli, api, "GET", arena_printf(cli->arena, "%s?cursor=%s", path, api_segment(cli, next)),
+                           NULL, &page);
+        json_array_extend(json_object_get(reply->json, "items"), json_object_get(page.json, "items"));
+        json_object_set(reply->json, "next", json_object_get(page.json, "next"));
+        api_reply_fini(&page);
+    }
+    return status;
+}
+
 int object_list(struct cli *cli, enum object_kind kind, const struct object_column *columns)
 {
     struct api *api = api_open(cli);
     struct api_reply reply = { 0 };
     if (!api)
         return CLI_REFUSED;
-    int status = show_call(cli, api, "GET", object_path(cli, kind, ""), NULL, &reply);
+    int status = all_pages(cli, api, kind, &reply);
     const json_t *items = json_object_get(reply.json, "items");
     if (status == CLI_DONE && cli->is_json)
         show_json(reply.json);
@@ -206,5 +223,13 @@ int object_secret(struct cli *cli, struct api *api, const char *path, const char
 int object_patch(struct cli *cli, struct api *api, enum object_kind kind, const json_t *changes,
                  struct api_reply *reply)
 {
-    return show_call(cli, api, "PATCH", object_path(cli, kind, cli_operand(cli, 0)), changes, reply);
+    const char *path = object_path(cli, kind, cli_operand(cli, 0));
+    struct fault why = { 0 };
+    int status = show_call(cli, api, "GET", path, NULL, reply);
+    if (status != CLI_DONE)
+        return status;
+    char etag[sizeof reply->etag];
+    memcpy(etag, reply->etag, sizeof etag);
+    api_reply_fini(reply);
+    return show_outcome(cli, api_call_if(api, "PATCH", path, changes, etag, reply, &why), reply, &why);
 }

@@ -196,6 +196,11 @@ bool object_kind_from_name(const char *name, enum object_kind *kind); /* either 
 void *object_from_json(enum object_kind kind, const json_t *json, struct arena *arena, struct fault *why);
 json_t *object_to_json(enum object_kind kind, const void *object); /* given; every field, defaults included */
 const char *object_key(enum object_kind kind, const void *object);
+/* Differs where any field does: names the state of an object that somebody looked at before changing it. */
+struct object_etag {
+    char text[17];
+};
+struct object_etag object_etag(enum object_kind kind, const void *object);
 /* The built-in providers, complete, ending at a NULL name. */
 extern const struct provider object_builtin_providers[];
 

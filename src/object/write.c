@@ -1,5 +1,7 @@
 /* object/write.c - a struct into JSON, by the table of its kind; names of kinds and values. */
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -66,6 +68,21 @@ static json_t *json_of_fields(const struct field *fields, const char *base)
 json_t *object_to_json(enum object_kind kind, const void *object)
 {
     return json_of_fields(object_tables[kind].fields, object);
+}
+
+/* FNV-1a: two states meet by chance once in 2^64, and whoever may change objects has nothing to gain by it. */
+struct object_etag object_etag(enum object_kind kind, const void *object)
+{
+    struct object_etag etag;
+    uint64_t hash = 0xcbf29ce484222325u;
+    json_t *json = object_to_json(kind, object);
+    char *text = json_dumps(json, JSON_COMPACT);
+    for (const char *at = text ? text : ""; *at; at++)
+        hash = (hash ^ (uint8_t)*at) * 0x100000001b3u;
+    snprintf(etag.text, sizeof etag.text, "%016llx", (unsigned long long)hash);
+    free(text);
+    json_decref(json);
+    return etag;
 }
 
 const char *object_kind_name(enum object_kind kind)

@@ -108,6 +108,8 @@ void queue_ask(struct queue *q, const struct admin_ask *ask, queue_answer_fn *an
         a.status = a.status >= 400 ? a.status : status_of(&why);
         json_decref(a.out);
         a.out = problem(&why, ask->verb);
+        if (a.current)
+            json_object_set(a.out, "current", a.current);
     }
     char *text = json_dumps(a.out, JSON_COMPACT);
     if (text && strlen(text) >= ASK_ANSWER_LIMIT) {
@@ -125,4 +127,5 @@ void queue_ask(struct queue *q, const struct admin_ask *ask, queue_answer_fn *an
     free(text);
     json_decref(a.in);
     json_decref(a.out);
+    json_decref(a.current);
 }

@@ -386,13 +386,13 @@ static bool lane_json(void *ctx, const char *key, void *value)
     struct lane *l = value;
     bool is_there = directory_mailbox(l->queue->directory, l->address) != NULL;
     if (l->queued || (is_there && (l->day.total || l->rest != LANE_OPEN)))
-        json_array_append_new(ctx, json_pack("{s:s, s:s, s:I, s:i, s:o, s:o, s:o, s:I, s:I}", "mailbox", l->address,
-                                             "state", lane_state_name(l), "queued",
-                                             (json_int_t)l->queued, "active", (int)l->active, "finding",
-                                             ask_text_json(l->finding), "text", ask_text_json(l->text), "next_attempt",
-                                             l->rest == LANE_OPEN ? json_null() : ask_time_json(l->resume),
-                                             "recipients_today", (json_int_t)pace_total(&l->day, queue_now(l->queue)),
-                                             "recipients_per_day", (json_int_t)l->limits.recipients_per_day));
+        json_array_append_new(ctx,
+                              json_pack("{s:s, s:s, s:I, s:i, s:o, s:o, s:o, s:I, s:I}", "mailbox", l->address, "state",
+                                        lane_state_name(l), "queued", (json_int_t)l->queued, "active", (int)l->active,
+                                        "finding", ask_text_json(l->finding), "text", ask_text_json(l->text),
+                                        "next_attempt", l->rest == LANE_OPEN ? json_null() : ask_time_json(l->resume),
+                                        "recipients_today", (json_int_t)pace_total(&l->day, queue_now(l->queue)),
+                                        "recipients_per_day", (json_int_t)l->limits.recipients_per_day));
     return true;
 }
 

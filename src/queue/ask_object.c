@@ -48,37 +48,37 @@ static bool find(struct ask *a, enum object_kind *kind, char key[KEY_SIZE], cons
     return refuse(a, why, 404, "object.unknown", "there is no %s %s", object_kind_name(*kind), key);
 }
 
-/* A mailbox is shown with what waits in it. */
-static json_t *shown(struct queue *q, enum object_kind kind, const void *object)
+/* A mailbox is shown with what waits in it; every object with the mark of its state. */
+json_t *ask_object_shown(struct queue *q, enum object_kind kind, const void *object)
 {
     json_t *json = object_to_json(kind, object);
     if (kind == OBJECT_MAILBOX)
         json_object_set_new(json, "queued", json_integer((json_int_t)lane_of(q, object_key(kind, object))->queued));
+    json_object_set_new(json, "etag", json_string(object_etag(kind, object).text));
     return json;
 }
 
-struct listing {
-    struct queue *q;
-    enum object_kind kind;
-    json_t *items;
-};
-
-static bool list_one(void *ctx, const void *object)
+static bool is_named(const json_t *list, const char *etag)
 {
-    struct listing *l = ctx;
-    json_array_append_new(l->items, shown(l->q, l->kind, object));
-    return true;
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item) if (text_equal(json_string_value(item), etag) ||
+                                          text_equal(json_string_value(item), "*")) return true;
+    return false;
 }
 
-bool ask_object_list(struct ask *a, struct fault *why)
+/* Is the object still as the asker saw it? `object` NULL: there is none. */
+static bool is_as_seen(struct ask *a, enum object_kind kind, const char *key, const void *object, struct fault *why)
 {
-    struct listing l = { .q = a->q };
-    if (!object_kind_from_name(ask_text(a, "kind"), &l.kind))
-        return refuse(a, why, 400, "api.kind", "there are no objects of the kind \"%s\"", ask_text(a, "kind"));
-    l.items = json_array();
-    directory_each(a->q->directory, l.kind, list_one, &l);
-    a->out = json_pack("{s:o}", "items", l.items);
-    return true;
+    const json_t *wanted = json_object_get(a->in, "if_match");
+    if (!wanted || (object && is_named(wanted, object_etag(kind, object).text)))
+        return true;
+    if (object)
+        a->current = ask_object_shown(a->q, kind, object);
+    return object ? refuse(a, why, 412, "object.stale",
+                           "the %s %s was changed meanwhile; look at it as it is now, and change that",
+                           object_kind_name(kind), key)
+                  : refuse(a, why, 412, "object.stale", "the %s %s is not there any more", object_kind_name(kind), key);
 }
 
 bool ask_object_get(struct ask *a, struct fault *why)
@@ -88,7 +88,7 @@ bool ask_object_get(struct ask *a, struct fault *why)
     const void *object;
     if (!find(a, &kind, key, &object, why))
         return false;
-    a->out = shown(a->q, kind, object);
+    a->out = ask_object_shown(a->q, kind, object);
     return true;
 }
 
@@ -163,7 +163,7 @@ static bool put(struct ask *a, enum object_kind kind, const char *key, const jso
     }
     bool ok = change(a, kind, key, object, why);
     if (ok)
-        a->out = shown(a->q, kind, directory_find(a->q->directory, kind, key));
+        a->out = ask_object_shown(a->q, kind, directory_find(a->q->directory, kind, key));
     json_decref(object);
     return ok;
 }
@@ -175,13 +175,14 @@ bool ask_object_put(struct ask *a, struct fault *why)
     if (!target(a, &kind, key, why))
         return false;
     const json_t *given = json_object_get(a->in, "object");
-    bool is_there = directory_find(a->q->directory, kind, key) != NULL;
+    const void *old = directory_find(a->q->directory, kind, key);
+    bool is_there = old != NULL;
     if (!json_is_object(given))
         return refuse(a, why, 400, "api.object", "the request holds no %s", object_kind_name(kind));
     if (is_there && json_is_true(json_object_get(a->in, "is_new")))
         return refuse(a, why, 409, "object.exists", "there is a %s %s already; change it with \"set\"",
                       object_kind_name(kind), key);
-    if (!put(a, kind, key, given, why))
+    if (!is_as_seen(a, kind, key, old, why) || !put(a, kind, key, given, why))
         return false;
     a->status = is_there ? 200 : 201;
     return true;
@@ -212,6 +213,8 @@ bool ask_object_patch(struct ask *a, struct fault *why)
     const void *object;
     if (!find(a, &kind, key, &object, why))
         return false;
+    if (!is_as_seen(a, kind, key, object, why))
+        return false;
     json_t *changes = json_object_get(a->in, "changes");
     if (!json_is_object(changes))
         return refuse(a, why, 400, "api.object", "the request holds no changes for the %s %s", object_kind_name(kind),
@@ -239,7 +242,8 @@ bool ask_object_remove(struct ask *a, struct fault *why)
     enum object_kind kind;
     char key[KEY_SIZE];
     const void *object;
-    if (!find(a, &kind, key, &object, why) || (kind == OBJECT_MAILBOX && !has_no_mail(a, key, why)))
+    if (!find(a, &kind, key, &object, why) || !is_as_seen(a, kind, key, object, why) ||
+        (kind == OBJECT_MAILBOX && !has_no_mail(a, key, why)))
         return false;
     if (kind == OBJECT_PROVIDER && ((const struct provider *)object)->is_builtin)
         return refuse(a, why, 409, "object.builtin", "the %s %s is built in and can't be removed",

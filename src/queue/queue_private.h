@@ -305,6 +305,7 @@ struct ask {
     json_t *in;      /* the request's object, never NULL */
     json_t *out;     /* given by the verb */
     uint32_t status; /* 200 unless the verb says otherwise, with a fault too (0: by the fault's kind) */
+    json_t *current; /* with a refusal because it changed meanwhile; given by the verb, NULL */
     int fd;          /* of message.content; -1 */
 };
 typedef bool ask_fn(struct ask *a, struct fault *why);
@@ -317,6 +318,7 @@ bool ask_id(const char *text, uint64_t *id);
 json_t *ask_time_json(int64_t time);                   /* 0: null */
 json_t *ask_text_json(const char *text);               /* what is not UTF-8 is shown all the same */
 int ask_as_file(struct bytes body, struct fault *why); /* a descriptor of memory; -1 */
+json_t *ask_object_shown(struct queue *q, enum object_kind kind, const void *object); /* given */
 void ask_objects_load(struct queue *q);
 const char *queued_state_name(const struct queued *m); /* of an open one */
 const char *lane_state_name(const struct lane *l);

@@ -1,0 +1,66 @@
+"""Objects by the API: marks against lost updates, pages of long lists."""
+import concurrent.futures
+
+
+def put_app(local, name, **headers):
+    return local.put(f"apps/{name}", {"name": name, "mailboxes": ["shop@contoso.example"]}, headers=headers)
+
+
+def test_two_administrators_lose_no_update(tenant):
+    local = tenant.gateway.local()
+    seen = local.get("apps/erp")
+    mark = seen.headers["ETag"]
+    assert mark.startswith('"') and "etag" not in seen.json
+    first = local.patch("apps/erp", {"any_sender": True}, headers={"If-Match": mark})
+    assert first.status == 200 and first.headers["ETag"] != mark
+    second = local.patch("apps/erp", {"allow": ["smtp"]}, headers={"If-Match": mark})
+    assert second.status == 412 and second.finding == "object.stale"
+    assert second.json["current"]["any_sender"] is True and second.headers["ETag"] == first.headers["ETag"]
+    assert local.put("apps/erp", {**seen.json}, headers={"If-Match": mark}).status == 412
+    assert local.delete("apps/erp", headers={"If-Match": mark}).status == 412
+    assert local.get("apps/erp").json["allow"] == []
+    assert local.patch("apps/erp", {"allow": ["smtp"]}, headers={"If-Match": f'"x", {first.headers["ETag"]}'}).status == 200
+    assert local.patch("apps/erp", {"any_sender": None}, headers={"If-Match": "*"}).status == 200
+    assert local.patch("apps/erp", {"any_sender": None}, headers={"If-Match": 'W/"1"'}).status == 412
+    assert put_app(local, "ghost", **{"If-Match": "*"}).status == 412, "it was to be changed, not made"
+    assert local.get("apps/ghost").status == 404
+    # Back to an earlier state is that state.
+    local.patch("apps/erp", {"allow": []})
+    assert local.get("apps/erp").headers["ETag"] == mark
+    assert local.get("apps/erp", headers={"If-None-Match": mark}).status == 304
+    assert local.delete("apps/erp", headers={"If-Match": mark}).status == 204
+
+
+def test_of_many_at_once_one_wins(tenant):
+    local = tenant.gateway.local()
+    mark = local.get("mailboxes/shop@contoso.example").headers["ETag"]
+
+    def change(n):
+        return local.patch("mailboxes/shop@contoso.example", {"limits": {"connections": n}}, headers={"If-Match": mark}).status
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(change, range(1, 9))) == [200] + [412] * 7
+
+
+def test_long_lists_come_in_pages(tenant):
+    local = tenant.gateway.local()
+    names = sorted(["erp"] + [f"App{i:02}" for i in range(25)], key=str.lower)
+    for name in names:
+        assert put_app(local, name).status in (200, 201)
+    whole = local.get("apps").json
+    assert [a["name"] for a in whole["items"]] == names and whole["next"] is None
+    assert all(local.get(f"apps/{a['name']}").headers["ETag"] == f'"{a["etag"]}"' for a in whole["items"][:3])
+    found, cursor = [], ""
+    while cursor is not None:
+        page = local.get(f"apps?limit=7&cursor={cursor}").json
+        assert 0 < len(page["items"]) <= 7
+        found += [a["name"] for a in page["items"]]
+        cursor = page["next"]
+    assert found == names
+    assert local.get("apps?limit=0").status == 400 and local.get("apps?limit=x").status == 400
+    assert [a["name"] for a in tenant.gateway.json("app", "list")["items"]] == names
+
+
+def test_the_command_looks_before_it_changes(tenant):
+    tenant.gateway.cli("app", "set", "erp", "--any-sender")
+    assert tenant.gateway.json("app", "show", "erp")["any_sender"] is True
