@@ -364,7 +364,7 @@ request_fn overview_get;
 /* facts.c */
 request_fn fields_get, config_get, finding_get, findings_get, listeners_get;
 /* events.c */
-request_fn log_get;
+request_fn log_get, events_get;
 void log_follow_free(struct log_follow *f); /* takes NULL */
 
 #endif

@@ -23,6 +23,7 @@ static const struct admin_route routes[] = {
     { "GET",  API "/roles",                       roles_get,                  RIGHT_READ,      SCOPE_ALL,     false },
     { "POST", API "/reload",                      daemon_reload,              RIGHT_ADMIN,     SCOPE_ALL,     false },
     { "GET",  API "/log",                         log_get,                    RIGHT_READ,      SCOPE_ALL,     false },
+    { "GET",  API "/events",                      events_get,                 RIGHT_READ,      SCOPE_SELF,    false },
     { "GET",  API "/fields",                      fields_get,                 RIGHT_READ,      SCOPE_ALL,     false },
     { "GET",  API "/config",                      config_get,                 RIGHT_READ,      SCOPE_ALL,     false },
     { "GET",  API "/listeners",                   listeners_get,              RIGHT_READ,      SCOPE_ALL,     false },
