@@ -24,7 +24,8 @@ export async function act(verb, ids, count) {
 
 const states = [['', 'any'], ['queued', 'queued'], ['active', 'on its way'], ['deferred', 'to be tried again'], ['held', 'held'], ['delivered', 'delivered'], ['partial', 'partly delivered'], ['bounced', 'bounced'], ['expired', 'given up'], ['removed', 'removed']];
 const spans = [['', 'any time'], ['1', 'the last hour'], ['24', 'the last day'], ['168', 'the last week']];
-const since = (hours) => (hours ? new Date(Date.now() - hours * 3600e3).toISOString().replace(/\.\d+/, '') : '');
+const utc = (date) => new Date(date).toISOString().replace(/\.\d+/, '');
+const since = (hours) => (hours ? utc(Date.now() - hours * 3600e3) : '');
 
 function people(m) {
   const first = m.recipients[0]?.address ?? '';
@@ -44,7 +45,7 @@ export default async function (page) {
   page.title('Messages');
   const boxes = await get('/mailboxes', { signal: page.signal }).then((a) => a.items, () => []);
   const value = (name) => page.query.get(name) ?? '';
-  const filter = () => ({ q: value('q'), sender: value('sender'), recipient: value('recipient'), subject: value('subject'), state: value('state'), mailbox: value('mailbox'), since: since(Number(value('hours'))), until: value('until') && new Date(value('until')).toISOString() });
+  const filter = () => ({ q: value('q'), sender: value('sender'), recipient: value('recipient'), subject: value('subject'), state: value('state'), mailbox: value('mailbox'), since: since(Number(value('hours'))), until: value('until') && utc(value('until')) });
   let more = false;
   let next = null;
 

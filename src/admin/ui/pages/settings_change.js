@@ -10,7 +10,12 @@ import { problem } from '../parts/finding.js';
 import { toast } from '../parts/toast.js';
 
 const text = (v) => (v === null || v === undefined || v === '' ? '(empty)' : typeof v === 'object' ? JSON.stringify(v) : String(v));
-const fieldChanges = (changes) => Object.entries(changes ?? {}).map(([name, [before, after]]) => h('span.sub', h('span.mono', name), `: ${text(before)} → ${text(after)}`));
+
+/* { field: [before, after] }; of messages { ids, count }. */
+function fieldChanges(changes) {
+  if (changes?.count) return h('span.sub', `${changes.count}: ${changes.ids.slice(0, 5).join(', ')}${changes.count > 5 ? ' …' : ''}`);
+  return Object.entries(changes ?? {}).map(([name, v]) => h('span.sub', h('span.mono', name), Array.isArray(v) && v.length === 2 ? `: ${text(v[0])} → ${text(v[1])}` : `: ${text(v)}`));
+}
 
 async function audit(page) {
   const value = (n) => page.query.get(n) ?? '';

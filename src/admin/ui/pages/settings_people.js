@@ -59,7 +59,7 @@ const ofKind = {
     one: 'operator', title: 'Operators', note: 'People who may sign in here.', add: 'Add an operator',
     columns: [
       { name: 'Name', main: true, cell: (o) => link(path`/settings/operators/${o.name}`, o.name) }, { name: 'May', cell: (o) => roles.find(([r]) => r === o.role)?.[1] ?? o.role },
-      { name: 'State', cell: (o) => (o.is_disabled ? state('disabled') : state('ok', 'can sign in')) }, { name: 'At Microsoft', cell: (o) => o.entra_user },
+      { name: 'State', cell: (o) => (o.is_disabled ? state('disabled') : o.has_password || o.entra_user ? state('ok', 'can sign in') : state('none', 'has no password yet')) }, { name: 'At Microsoft', cell: (o) => o.entra_user },
     ],
   },
   keys: {
@@ -88,14 +88,14 @@ async function one(page, plural, key) {
     },
     danger: !isNew && removal(page, { plural, key, what: `the ${kind.one} ${key}`, back: `/settings/${plural}` }),
   });
-  const actions = isNew ? [] : plural === 'operators' ? [button('Set a password', () => setPassword(key))]
+  const actions = isNew ? [] : plural === 'operators' ? [(can('admin') || key === session.who.name) && button('Set a password', () => setPassword(key))]
     : [button('New secret', async () => { if (await confirm({ title: `Make ${key} anew?`, text: 'The secret before it stops to work at once.', action: 'Make it', danger: true })) await newSecret(key); })];
-  return [heading(isNew ? kind.add : key, { up: [`/settings/${plural}`, kind.title], actions }), can('admin') ? f.node : facts(Object.entries(object).map(([k, v]) => [k, String(v)]))];
+  return [heading(isNew ? kind.add : key, { up: [`/settings/${plural}`, kind.title], actions }), can('admin') ? f.node : facts(Object.entries(object).filter(([k]) => k !== 'etag').map(([k, v]) => [k.replaceAll('_', ' '), v === true ? 'yes' : v === false ? 'no' : String(v)]))];
 }
 
 export default async function (page, plural, key) {
   if (key) return one(page, plural, key);
   const kind = ofKind[plural];
   const list = (await get(`/${plural}`, { signal: page.signal })).items;
-  return [section(kind.title, { note: kind.note, actions: can('admin') && h('a.button.primary', { href: `/settings/${plural}/+` }, kind.add) }, table({ caption: kind.title, columns: kind.columns, rows: list, key: (o) => o.name }).node)];
+  return [section(kind.title, { note: kind.note, actions: can('admin') && h('a.button', { href: `/settings/${plural}/+` }, kind.add) }, table({ caption: kind.title, columns: kind.columns, rows: list, key: (o) => o.name }).node)];
 }

@@ -50,7 +50,7 @@ function build() {
   toggle.addEventListener('click', () => open(toggle.getAttribute('aria-expanded') !== 'true'));
   const who = session.who;
   const nav = h('nav', { id: 'menu', 'aria-label': 'Pages' }, list, h('div.foot', themeChoice(),
-    h('p.who', h('span', { title: who.role === 'administrator' ? 'Administrator' : 'Read-only operator' }, who.name ?? ''), h('button.text', { type: 'button', onclick: signOut }, 'Sign out')),
+    h('p.who', h('a', { href: `/settings/operators/${encodeURIComponent(who.name ?? '')}`, title: who.role === 'administrator' ? 'Administrator' : 'Read-only operator' }, who.name ?? ''), h('button.text', { type: 'button', onclick: signOut }, 'Sign out')),
     h('p.version', `Postern ${who.version ?? ''}`)));
   nav.addEventListener('keydown', (event) => {
     if (event.key === 'Escape' && nav.classList.contains('open')) { open(false); toggle.focus(); }
