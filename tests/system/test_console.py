@@ -2,6 +2,7 @@
 import base64
 import http.client
 import json
+import os
 import re
 import socket
 import ssl
@@ -137,6 +138,30 @@ def test_what_a_proxy_says_is_believed_of_a_proxy_only(gateway):
     assert "Secure" not in c.delete("session").headers["Set-Cookie"]
 
 
+def other_address():
+    """One of this machine's own that is not loopback."""
+    import subprocess
+    found = subprocess.run(["hostname", "-I"], capture_output=True, text=True, timeout=10, check=False).stdout.split()
+    return next((a for a in found if ":" not in a and not a.startswith("127.")), None)
+
+
+@pytest.mark.skipif(not other_address(), reason="this machine has no address but loopback")
+def test_no_password_over_an_open_line_but_from_a_named_proxy(world, certificates):
+    port, own = quiet_port(), other_address()
+    g = Gateway(world, extra=f'console: {{ address: "0.0.0.0:{port}", proxy: [192.0.2.251] }}')
+    assert g.console().get("/").status == 200  # this machine
+    answer = Console(own, port).post("session", {"name": "anna", "password": "x"})
+    assert answer.status == 403 and answer.finding == "console.plain"
+    write_console(g, f'{{ address: "0.0.0.0:{port}", proxy: [{own}] }}')
+    g.cli("reload")
+    assert Console(own, port).get("/").status == 200
+    write_console(g, f'{{ address: "0.0.0.0:{port}", certificate: "{certificates.cert}", key: "{certificates.key}" }}')
+    g.cli("reload")
+    tls = ssl.create_default_context(cafile=str(certificates.ca))
+    tls.check_hostname = False
+    assert Console(own, port, tls=tls).get("/").status == 200
+
+
 # -- TLS and reloads --
 
 def https(gateway, certificates, host="localhost"):
@@ -219,7 +244,6 @@ def test_another_address_and_off_without_a_restart(gateway):
 
 
 def test_the_admin_role_comes_back_with_the_console(gateway):
-    import os
     import signal
     c = gateway.console()
     os.kill(gateway.roles("admin")[0]["pid"], signal.SIGKILL)
@@ -367,9 +391,26 @@ def test_what_a_session_watches_ends_with_it(gateway, anna):
     stream.read()  # ends
 
 
-def test_a_thousand_wrong_passwords(gateway, anna):
-    """They are throttled, and who is signed in stays so."""
+@pytest.fixture
+def gateway_that_forgets(world):
+    """A sanitizer keeps what was freed; this one keeps little of it, so that its size means something."""
+    kept = world.env
+    world.env = lambda: {**kept(), "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"}
+    return Gateway(world)
+
+
+def size_of_admin(gateway):
+    pid = gateway.roles("admin")[0]["pid"]
+    return int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{pid}/status").read())[1])
+
+
+def test_a_thousand_wrong_passwords(gateway_that_forgets):
+    """They are throttled, nothing grows by them, and who is signed in stays so."""
+    gateway = gateway_that_forgets
+    anna = gateway.console()
+    assert anna.post("setup", {"token": printed_link(gateway).split("#")[1], "name": "anna", "password": PASSWORD}).status == 201
     c, seen = gateway.console(), []
+    before = size_of_admin(gateway)
     for i in range(1000):
         answer = c.post("session", {"name": ("anna", "nobody", f"user{i}")[i % 3], "password": f"wrong password {i}"})
         seen.append(answer.status)
@@ -377,6 +418,7 @@ def test_a_thousand_wrong_passwords(gateway, anna):
         if answer.status == 429:
             assert int(answer.headers["Retry-After"]) > 0 and answer.finding == "console.throttled"
     assert seen.count(429) > 800
+    assert size_of_admin(gateway) - before < 16_000
     assert anna.get("status").status == 200
 
 
