@@ -5,16 +5,14 @@ import concurrent.futures
 import email
 import email.policy
 import hashlib
-import http.client
 import json
 import os
 import pathlib
-import socket
 import subprocess
 
 import pytest
 
-from harness import Console, Tenant, until
+from harness import Tenant, until
 
 FROM = Tenant.MAILBOX
 TO = "alice@contoso.example"
@@ -22,24 +20,9 @@ MIB = 1024 * 1024
 ICS = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nSUMMARY:Grüße\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
 
 
-class Local(Console):
-    """A program of this machine at the Unix socket."""
-
-    def __init__(self, gateway):
-        super().__init__("localhost", 0)
-        self.path = str(gateway.state / "admin.sock")
-
-    def connection(self, timeout=60):
-        c = http.client.HTTPConnection("localhost", timeout=timeout)
-        c.sock = socket.socket(socket.AF_UNIX)
-        c.sock.settimeout(timeout)
-        c.sock.connect(self.path)
-        return c
-
-
 @pytest.fixture
 def api(tenant):
-    return Local(tenant.gateway)
+    return tenant.gateway.local()
 
 
 def b64(data):
@@ -211,7 +194,7 @@ def attachment(**members):
     (b"", 400, None, "line 1"),
 ])
 def test_json_is_refused_by_its_pointer(shared, body, status, place, says):
-    refused(shared, Local(shared.gateway).post("messages", body, headers={"Content-Type": "application/json"}), status, "pointer", place, says)
+    refused(shared, shared.gateway.local().post("messages", body, headers={"Content-Type": "application/json"}), status, "pointer", place, says)
 
 
 @pytest.fixture(scope="module")
@@ -257,13 +240,13 @@ def open_files(gateway):
 ])
 def test_a_form_is_refused_by_its_part(shared, parts, status, place, says):
     body, headers = form(field("from", FROM), field("to", TO), *parts)
-    answer = Local(shared.gateway).post("messages", body, headers=headers)
+    answer = shared.gateway.local().post("messages", body, headers=headers)
     refused(shared, answer, status, "pointer" if place and place[0] == "/" else "part", place, says)
 
 
 def test_a_broken_form_is_refused(shared):
     body, headers = form(field("from", FROM), field("to", TO), file("f", "f", os.urandom(200000)))
-    api = Local(shared.gateway)
+    api = shared.gateway.local()
     for cut in (body[:-4], body[:-200], body[:60], b"", body.replace(b"b0undary", b"another")):
         answer = api.post("messages", cut, headers=headers)
         assert answer.status in (400, 422), (len(cut), answer)
@@ -275,7 +258,7 @@ def test_a_broken_form_is_refused(shared):
 
 def test_what_is_too_large_is_refused(world):
     tenant = Tenant(world, extra="limits: { message-size: 1M, recipients: 3 }")
-    api = Local(tenant.gateway)
+    api = tenant.gateway.local()
     refused(tenant, api.post("messages", attachment(content=b64(bytes(1200000)))), 413, "pointer", None, "message-size")
     body, headers = form(field("from", FROM), field("to", TO), file("f", "f", bytes(900000)))
     refused(tenant, api.post("messages", body, headers=headers), 413, "part", None, "message-size")  # once it is base64
@@ -378,8 +361,28 @@ def test_messages_are_found(tenant, api):
 def test_what_costs_nothing_has_an_end_too(world):
     """Blanks in base64 and empty parts, for as long as somebody likes to send them."""
     tenant = Tenant(world, extra="limits: { message-size: 100K }")
-    api = Local(tenant.gateway)
+    api = tenant.gateway.local()
     blanks = b'{"attachments":[{"content":"' + b" " * 780000 + b'"}]}'
     refused(tenant, api.post("messages", blanks, headers={"Content-Type": "application/json"}), 413, "pointer", None, "larger than")
     body, headers = form(*[field("to", "")] * 4000)
     refused(tenant, api.post("messages", body, headers=headers), 400, "part", None, "more than 3000 parts")
+
+
+def test_an_app_sends_with_its_password_as_itself(tenant):
+    tenant.add_mailbox("info@contoso.example")
+    other = tenant.gateway.console(basic=("crm", tenant.add_app("crm", "info@contoso.example")))
+    app = tenant.gateway.console(basic=("erp", tenant.password))
+    body, headers = form(field("from", f"Shop <{FROM}>"), field("to", TO), field("subject", "by an app"), file("f", "f", b"x" * 300000))
+    answer = app.post("messages", body, headers=headers)
+    m, message, _ = arrived(tenant, answer)
+    assert m["envelope"]["from"] == FROM and digest(parts_by_name(message)["f"].get_content()) == digest(b"x" * 300000)
+    assert app.get(f"messages/{answer.json['id']}").json["app"] == "erp"
+    refusal = app.post("messages", {**GOOD, "from": "info@contoso.example"})
+    assert refusal.status == 403 and refusal.finding == "route.sender" and "erp" in refusal.json["detail"]
+    by_smtp = tenant.submit(b"From: shop@contoso.example\r\nSubject: by SMTP\r\n\r\nx\r\n")
+    assert [m["id"] for m in app.get("messages").json["items"]] == [by_smtp, answer.json["id"]]
+    assert other.get("messages").json["items"] == [] and other.get(f"messages/{by_smtp}").status == 404
+    assert app.get(f"messages/{by_smtp}/content").status == 403 and app.get("queue/stats").status == 403
+    wrong = tenant.gateway.console(basic=("erp", "wrong"))
+    assert wrong.post("messages", body, headers=headers).status == 401
+    assert tenant.gateway.console().post("messages", GOOD).status == 401
