@@ -276,6 +276,7 @@ json_t *rights_json(uint32_t rights);
 bool guard_lets_in(struct request *r);
 /* A change by a browser's session shows that it comes from our own page; or responds. */
 bool guard_knows_page(struct request *r);
+bool guard_host_is_in(const struct conf_list *ranges, const char *host);
 bool guard_is_proxy(const struct conf *conf, const char *host);
 
 /* principal.c */
@@ -361,6 +362,10 @@ bool mailbox_state_needs_person(const char *state);
 json_t *mailbox_reason(json_t *grant, json_t *traffic);
 /* overview.c */
 request_fn overview_get;
+/* metrics.c */
+request_fn metrics_get;
+/* health.c */
+request_fn health_live, health_ready;
 /* facts.c */
 request_fn fields_get, config_get, finding_get, findings_get, listeners_get;
 /* events.c */

@@ -7,14 +7,19 @@
 #include "base/text.h"
 #include "net/addr.h"
 
-bool guard_is_proxy(const struct conf *conf, const char *host)
+bool guard_host_is_in(const struct conf_list *ranges, const char *host)
 {
-    for (size_t i = 0; i < conf->console.proxy.count; i++) {
+    for (size_t i = 0; i < ranges->count; i++) {
         struct net_range range;
-        if (net_range_parse(conf->console.proxy.items[i], &range, NULL) && net_range_has_text(&range, host))
+        if (net_range_parse(ranges->items[i], &range, NULL) && net_range_has_text(&range, host))
             return true;
     }
     return false;
+}
+
+bool guard_is_proxy(const struct conf *conf, const char *host)
+{
+    return guard_host_is_in(&conf->console.proxy, host);
 }
 
 /* "[::1]:8025", "host:8025", "::1" without what follows the name; NULL: nonsense. */

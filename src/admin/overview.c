@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "admin/admin_private.h"
+#include "admin/overview.h"
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/text.h"
@@ -19,7 +20,7 @@ struct overview {
     int64_t now;
     struct map *traffic, *grants; /* by address */
     struct map *counts, *watches; /* by endpoint */
-    json_t *needing, *lines;
+    json_t *needing, *lines, *endpoints;
 };
 
 static json_t *found(const struct overview *o, const struct map *map, const char *key)
@@ -59,22 +60,36 @@ static void mailbox_needs(struct overview *o, const char *address, const char *s
     json_decref(reason);
 }
 
-static bool add_endpoint(void *ctx, const void *object)
+static void endpoint_needs(struct overview *o, const struct endpoint *e, bool is_shut, json_int_t parked, json_t *watch)
 {
-    struct overview *o = ctx;
-    const struct endpoint *e = object;
-    json_t *watch = found(o, o->watches, e->name);
-    json_int_t parked = json_integer_value(json_object_get(found(o, o->counts, e->name), "parked"));
-    bool is_shut = text_equal(json_string_value(json_object_get(watch, "state")), "needs-person");
     const char *text = json_string_value(json_object_get(watch, "text"));
     struct need n = { "endpoint", e->name, is_shut ? "error" : "warning",
                       json_string_value(json_object_get(json_object_get(watch, "finding"), "id")),
                       arena_printf(o->request->arena, "/endpoints/%s", e->name) };
     if (is_shut)
         need_add(o, &n, "%s: %s", e->name, text ? text : "its folder can't be watched");
-    else if (parked > 0)
+    else
         need_add(o, &n, "%s: %lld message%s parked, because the other side did not take %s", e->name, (long long)parked,
                  parked == 1 ? " is" : "s are", parked == 1 ? "it" : "them");
+}
+
+static bool add_endpoint(void *ctx, const void *object)
+{
+    struct overview *o = ctx;
+    const struct endpoint *e = object;
+    json_t *watch = found(o, o->watches, e->name), *counts = found(o, o->counts, e->name);
+    json_int_t parked = json_integer_value(json_object_get(counts, "parked"));
+    const char *state = json_string_value(json_object_get(watch, "state"));
+    bool is_shut = text_equal(state, "needs-person"), needs_person = is_shut || parked > 0;
+    json_array_append_new(o->endpoints,
+                          json_pack("{s:s, s:s, s:s, s:b, s:O*, s:O*}", "name", e->name, "mailbox", e->mailbox, "state",
+                                    e->is_paused ? "paused"
+                                    : state      ? state
+                                                 : "",
+                                    "needs_person", (int)needs_person, "waiting", json_object_get(counts, "waiting"),
+                                    "parked", json_object_get(counts, "parked")));
+    if (needs_person)
+        endpoint_needs(o, e, is_shut, parked, watch);
     return true;
 }
 
@@ -166,18 +181,20 @@ static void idle_needs(struct overview *o, const struct mailbox *m, json_t *gran
     need_add(o, &n, "%s: its sign-in was not used for long, and ends on %.10s unless it is", m->address, at);
 }
 
-static json_t *hours_of(json_t *traffic)
+static json_t *named(const json_t *counts)
 {
     static const char *const names[] = { "accepted", "delivered", "failed", "received" };
+    json_t *object = json_object();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        json_object_set(object, names[i], json_array_get(counts, i));
+    return object;
+}
+
+static json_t *hours_of(json_t *traffic)
+{
     json_t *hours = json_array(), *counts;
     size_t i;
-    json_array_foreach(json_object_get(traffic, "hours"), i, counts)
-    {
-        json_t *hour = json_object();
-        for (size_t n = 0; n < sizeof names / sizeof *names; n++)
-            json_object_set(hour, names[n], json_array_get(counts, n));
-        json_array_append_new(hours, hour);
-    }
+    json_array_foreach(json_object_get(traffic, "hours"), i, counts) json_array_append_new(hours, named(counts));
     return hours;
 }
 
@@ -187,6 +204,7 @@ static void add_traffic(json_t *line, json_t *traffic)
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         json_object_set(line, same[i], json_object_get(traffic, same[i]));
     json_object_set_new(line, "hours", hours_of(traffic));
+    json_object_set_new(line, "totals", named(json_object_get(traffic, "totals")));
     json_object_set_new(
         line, "rate",
         json_pack("{s:O, s:O}", "used", json_object_get(traffic, "used"), "limit", json_object_get(traffic, "limit")));
@@ -201,7 +219,9 @@ static bool add_mailbox(void *ctx, const void *object)
     json_t *line = json_pack("{s:s, s:s, s:o}", "address", m->address, "state", state, "ends", ends_of(o, m, grant));
     if (traffic)
         add_traffic(line, traffic);
-    if (mailbox_state_needs_person(state))
+    bool needs_person = mailbox_state_needs_person(state);
+    json_object_set_new(line, "needs_person", json_boolean(needs_person));
+    if (needs_person)
         mailbox_needs(o, m->address, state, grant, traffic);
     else
         idle_needs(o, m, grant);
@@ -223,7 +243,7 @@ static json_t *away(struct request *r)
     return list;
 }
 
-static void gather(struct request *r)
+json_t *overview_json(struct request *r)
 {
     struct directory *d = r->admin->directory;
     char now[32];
@@ -236,6 +256,7 @@ static void gather(struct request *r)
         .watches = ask_index(&r->asks[WATCHES], "items", "endpoint"),
         .needing = json_array(),
         .lines = json_array(),
+        .endpoints = json_array(),
     };
     clock_iso(o.now, now, sizeof now);
     add_queue(&o);
@@ -249,13 +270,12 @@ static void gather(struct request *r)
     json_t *stats = r->asks[STATS].status == 200 ? r->asks[STATS].json : NULL;
     if (stats)
         json_object_del(stats, "by_mailbox");
-    respond_json(r, 200,
-                 json_pack("{s:s, s:s, s:o, s:o, s:O*, s:O*, s:o}", "now", now, "version", POSTERN_VERSION,
-                           "needs_person", o.needing, "mailboxes", o.lines, "queue", stats, "roles",
-                           json_object_get(r->asks[ROLES].json, "roles"), "away", away(r)));
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:O*, s:O*, s:o}", "now", now, "version", POSTERN_VERSION,
+                     "needs_person", o.needing, "mailboxes", o.lines, "endpoints", o.endpoints, "queue", stats, "roles",
+                     json_object_get(r->asks[ROLES].json, "roles"), "away", away(r));
 }
 
-void overview_get(struct request *r)
+void overview_ask(struct request *r)
 {
     request_ask(r, ADMIN_PEER_PARENT, "", json_pack("{s:s}", "verb", "roles"));
     request_ask(r, ADMIN_PEER_QUEUE, "queue.stats", NULL);
@@ -263,5 +283,15 @@ void overview_get(struct request *r)
     request_ask(r, ADMIN_PEER_VAULT, "grant.list", NULL);
     request_ask(r, ADMIN_PEER_QUEUE, "inbound.stats", NULL);
     request_ask(r, ADMIN_PEER_INBOX, "inbox.state", NULL);
-    request_then(r, gather);
+}
+
+static void respond_overview(struct request *r)
+{
+    respond_json(r, 200, overview_json(r));
+}
+
+void overview_get(struct request *r)
+{
+    overview_ask(r);
+    request_then(r, respond_overview);
 }

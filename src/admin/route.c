@@ -74,6 +74,9 @@ static const struct admin_route routes[] = {
     { "DELETE", API "/session",                   session_delete,             RIGHT_NONE,      SCOPE_SELF,    false },
     { "POST", API "/setup",                       setup_post,                 RIGHT_NONE,      SCOPE_SELF,    false },
     { "POST", API "/setup/link",                  setup_link_post,            RIGHT_ADMIN,     SCOPE_ALL,     false },
+    { "GET",  "/metrics",                         metrics_get,                RIGHT_READ,      SCOPE_ALL,     false },
+    { "GET",  "/health/live",                     health_live,                RIGHT_NONE,      SCOPE_SELF,    false },
+    { "GET",  "/health/ready",                    health_ready,               RIGHT_NONE,      SCOPE_SELF,    false },
     /* Whoever has the link has the right. */
     { "GET",  RAW_LINK_PATH "{}",                 raw_link_get,               RIGHT_NONE,      SCOPE_SELF,    false },
     { NULL },

@@ -44,6 +44,7 @@ struct conf {
         const char *public_url;        /* "" : as conf_console_url() says */
         const char *certificate, *key; /* PEM files; both or none */
         struct conf_list proxy;        /* ranges whose X-Forwarded-For and -Proto are believed */
+        struct conf_list metrics_from; /* ranges that may read the metrics */
         uint64_t session_s;            /* default 12h */
         uint64_t session_idle_s;       /* default 30m */
         const char *originals;         /* who may read mail there: administrators, everybody, nobody */

@@ -32,6 +32,10 @@ static bool add_mailbox(void *ctx, const void *object)
                              "limit", (json_int_t)l->limits.messages_per_minute, "finding", ask_text_json(l->finding),
                              "text", ask_text_json(l->text), "next_attempt",
                              l->rest == LANE_OPEN ? json_null() : ask_time_json(l->resume));
+    json_t *traffic = json_array();
+    for (size_t i = 0; i < TRAFFICS; i++)
+        json_array_append_new(traffic, json_integer((json_int_t)l->traffic[i]));
+    json_object_set_new(line, "totals", traffic);
     json_array_append_new(json_object_get(a->out, "items"), line);
     return true;
 }

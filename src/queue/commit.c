@@ -78,7 +78,7 @@ static void answer_one(struct queue *q, struct accepted *a)
         log_accepted(a);
         if (!(a->m->flags & STORE_DSN)) {
             q->accepted_total++;
-            hour_of(a->m->flow->lane, queue_now(q))->accepted++;
+            lane_passed(a->m->flow->lane, queue_now(q), TRAFFIC_ACCEPTED);
         }
         schedule(q, a->m);
     }

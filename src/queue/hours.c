@@ -8,22 +8,20 @@ static struct hour *slot_of(struct lane *l, int64_t number)
     return &l->hours[number % QUEUE_HOURS];
 }
 
-struct hour *hour_of(struct lane *l, int64_t now)
+void lane_passed(struct lane *l, int64_t now, enum traffic what)
 {
     struct hour *h = slot_of(l, now / HOUR_MS);
     if (h->number != now / HOUR_MS)
         *h = (struct hour){ .number = now / HOUR_MS };
+    h->counts[what]++;
     h->is_unsaved = true;
-    return h;
+    l->traffic[what]++;
 }
 
 static void on_hour(void *ctx, const struct store_hour *s)
 {
-    *slot_of(lane_of(ctx, s->mailbox), s->hour) = (struct hour){ .number = s->hour,
-                                                                 .accepted = s->accepted,
-                                                                 .delivered = s->delivered,
-                                                                 .failed = s->failed,
-                                                                 .received = s->received };
+    *slot_of(lane_of(ctx, s->mailbox), s->hour) =
+        (struct hour){ .number = s->hour, .counts = { s->accepted, s->delivered, s->failed, s->received } };
 }
 
 bool hours_load(struct queue *q, struct fault *why)
@@ -43,7 +41,12 @@ static bool save_lane(void *ctx, const char *address, void *lane)
     struct lane *l = lane;
     for (size_t i = 0; i < QUEUE_HOURS && s->ok; i++) {
         const struct hour *h = &l->hours[i];
-        struct store_hour row = { address, h->number, h->accepted, h->delivered, h->failed, h->received };
+        struct store_hour row = { address,
+                                  h->number,
+                                  h->counts[TRAFFIC_ACCEPTED],
+                                  h->counts[TRAFFIC_DELIVERED],
+                                  h->counts[TRAFFIC_FAILED],
+                                  h->counts[TRAFFIC_RECEIVED] };
         s->ok = !h->is_unsaved || store_hour_put(s->queue->store, &row, s->why);
     }
     return s->ok;
@@ -77,8 +80,10 @@ json_t *hours_json(const struct lane *l, int64_t now)
         struct hour none = { 0 };
         if (h->number != number)
             h = &none;
-        json_array_append_new(list, json_pack("[I, I, I, I]", (json_int_t)h->accepted, (json_int_t)h->delivered,
-                                              (json_int_t)h->failed, (json_int_t)h->received));
+        json_array_append_new(list,
+                              json_pack("[I, I, I, I]", (json_int_t)h->counts[TRAFFIC_ACCEPTED],
+                                        (json_int_t)h->counts[TRAFFIC_DELIVERED], (json_int_t)h->counts[TRAFFIC_FAILED],
+                                        (json_int_t)h->counts[TRAFFIC_RECEIVED]));
     }
     return list;
 }

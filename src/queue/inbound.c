@@ -50,7 +50,7 @@ void saves_answer(struct queue *q)
     while ((node = list_pop(&q->saves))) {
         struct save *s = LIST_OF(node, struct save, node);
         if (s->received && s->answer.is_ok)
-            hour_of(s->received, queue_now(q))->received++;
+            lane_passed(s->received, queue_now(q), TRAFFIC_RECEIVED);
         if (s->saved)
             s->saved(s->ctx, &s->answer);
     }

@@ -136,11 +136,8 @@ static void count_totals(struct queue *q, const struct outcome *o)
     bool is_failed = o->message.state == STORE_BOUNCED || o->message.state == STORE_EXPIRED;
     q->delivered_total += is_delivered;
     q->bounced_total += is_failed;
-    if ((is_delivered || is_failed) && !(o->m->flags & STORE_DSN)) {
-        struct hour *h = hour_of(o->m->flow->lane, queue_now(q));
-        h->delivered += is_delivered;
-        h->failed += is_failed;
-    }
+    if ((is_delivered || is_failed) && !(o->m->flags & STORE_DSN))
+        lane_passed(o->m->flow->lane, queue_now(q), is_failed ? TRAFFIC_FAILED : TRAFFIC_DELIVERED);
 }
 
 static void forget(struct queue *q, struct queued *m)

@@ -66,9 +66,10 @@ struct flow {
 enum lane_rest { LANE_OPEN, LANE_RESTING, LANE_HELD };
 
 /* What passed through a mailbox in an hour, in messages; reports of our own left out. */
+enum traffic { TRAFFIC_ACCEPTED, TRAFFIC_DELIVERED, TRAFFIC_FAILED, TRAFFIC_RECEIVED, TRAFFICS };
 struct hour {
     int64_t number; /* since 1970 */
-    uint32_t accepted, delivered, failed, received;
+    uint32_t counts[TRAFFICS];
     bool is_unsaved;
 };
 
@@ -87,6 +88,7 @@ struct lane {
     uint32_t reserved; /* recipients in flight */
     struct pace minute, day;
     struct hour hours[QUEUE_HOURS]; /* at number % QUEUE_HOURS */
+    uint64_t traffic[TRAFFICS];     /* since this process began */
     uint32_t unsaved;               /* recipients of this batch that the store does not count yet */
     bool is_near;                   /* the warning was said */
     enum lane_rest rest;
@@ -225,7 +227,7 @@ void lane_ended(struct lane *l, uint32_t recipients);
 void lane_counted(struct lane *l, int64_t now, uint32_t recipients); /* accepted upstream */
 
 /* hours.c: a day of each mailbox. In memory, and in the store once a minute and at the end: a death costs a minute of the picture. */
-struct hour *hour_of(struct lane *l, int64_t now); /* to count in; marks it as unsaved */
+void lane_passed(struct lane *l, int64_t now, enum traffic what); /* one message */
 bool hours_load(struct queue *q, struct fault *why);
 bool hours_save(struct queue *q, struct fault *why); /* in a transaction */
 void hours_saved(struct queue *q);                   /* it was committed */
