@@ -111,6 +111,7 @@ const size_t users_count = sizeof users / sizeof *users;
 #define NATIVE_REDIRECTS \
     { \
         { CLIENT_NATIVE, "http://localhost" }, { CLIENT_NATIVE, "http://127.0.0.1" }, \
+            { CLIENT_NATIVE, "http://localhost/authorize/callback" }, \
         { \
             CLIENT_NATIVE, "https://login.microsoftonline.com/common/oauth2/nativeclient" \
         } \
@@ -129,6 +130,7 @@ const struct client clients[] = {
         .redirects = { { CLIENT_WEB, "http://localhost" },
                        { CLIENT_WEB, "https://localhost/callback" },
                        { CLIENT_WEB, "https://mail.contoso.example/oauth/callback" },
+                       { CLIENT_WEB, "http://localhost/authorize/callback" },
                        { CLIENT_SPA, "http://localhost/spa" } },
         .declared = MAIL_SCOPES,
     },

@@ -347,7 +347,8 @@ request_fn registration_secret, registration_certificate, mailbox_password, mail
 /* authorize.c */
 /* Where a sign-in page sends the browser back to, if not to localhost: the redirect URI to register; given. */
 char *authorize_callback_url(const struct admin *a);
-request_fn mailbox_authorize, authorizations_finish, authorizations_wait;
+request_fn mailbox_authorize, authorizations_finish, authorizations_wait, authorizations_land;
+request_fn mailbox_owner_link, owner_look, owner_start, owner_wait;
 /* mailbox.c */
 request_fn mailbox_test, mailbox_pause, mailbox_resume;
 /* messages.c */

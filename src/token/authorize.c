@@ -10,6 +10,7 @@
 #include "token/authorize_private.h"
 
 #define PENDING_MAX 64
+#define NATIVE_CLIENT "https://login.microsoftonline.com/common/oauth2/nativeclient"
 
 static void on_end(void *ctx);
 
@@ -18,6 +19,16 @@ static struct authorization *find(struct tokens *t, const char *id)
     LIST_EACH (at, &t->authorizations) {
         struct authorization *z = LIST_OF(at, struct authorization, node);
         if (!z->is_replaced && text_equal(z->id, id))
+            return z;
+    }
+    return NULL;
+}
+
+static struct authorization *find_by_state(struct tokens *t, const char *state)
+{
+    LIST_EACH (at, &t->authorizations) {
+        struct authorization *z = LIST_OF(at, struct authorization, node);
+        if (!z->is_replaced && !z->is_device && state && text_equal(z->state, state))
             return z;
     }
     return NULL;
@@ -246,6 +257,15 @@ static bool check_redirect(const char *uri, struct fault *why)
                      uri);
 }
 
+static bool is_method(const char *method)
+{
+    static const char *const known[] = { "localhost", "paste", "console", "nativeclient", "device" };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (text_equal(method, known[i]))
+            return true;
+    return text_is_empty(method);
+}
+
 static bool check_start(const struct authorize_start *start, const struct mailbox *m, struct fault *why)
 {
     if (!m)
@@ -255,16 +275,25 @@ static bool check_start(const struct authorize_start *start, const struct mailbo
                          "%s does not sign in with OAuth (its grant is basic or none): there is nothing "
                          "to authorize",
                          m->address);
-    if (!text_is_empty(start->method) && !text_equal(start->method, "localhost") &&
-        !text_equal(start->method, "paste") && !text_equal(start->method, "device"))
-        return fault_set(why, FAULT_CONFIG, "", "the way to sign in is localhost, paste or device, not %.40s",
-                         start->method);
-    return true;
+    if (is_method(start->method))
+        return true;
+    return fault_set(why, FAULT_CONFIG, "",
+                     "the way to sign in is localhost, paste, console, nativeclient or device, not %.40s",
+                     start->method);
 }
 
 static bool wants_device(const struct authorize_start *start, const struct mailbox *m)
 {
     return text_is_empty(start->method) ? m->grant == OBJECT_GRANT_DEVICE : text_equal(start->method, "device");
+}
+
+static const char *redirect_of(const struct authorize_start *start, const struct registration *r)
+{
+    if (!text_is_empty(start->redirect_uri))
+        return start->redirect_uri;
+    if (text_equal(start->method, "nativeclient"))
+        return NATIVE_CLIENT;
+    return r->redirect_uri[0] ? r->redirect_uri : "http://localhost/";
 }
 
 void authorize_begin(struct tokens *t, const struct authorize_start *start, authorize_done_fn *done, void *ctx,
@@ -277,9 +306,7 @@ void authorize_begin(struct tokens *t, const struct authorize_start *start, auth
         done(ctx, tag, start->address, NULL, &why);
         return;
     }
-    const char *redirect = !text_is_empty(start->redirect_uri) ? start->redirect_uri
-                           : s.registration->redirect_uri[0]   ? s.registration->redirect_uri
-                                                               : "http://localhost/";
+    const char *redirect = redirect_of(start, s.registration);
     bool is_device = wants_device(start, m), is_app = m->grant == OBJECT_GRANT_APP;
     if (!is_device && !is_app && !check_redirect(redirect, &why)) {
         done(ctx, tag, start->address, NULL, &why);
@@ -297,10 +324,9 @@ void authorize_begin(struct tokens *t, const struct authorize_start *start, auth
     }
 }
 
-void authorize_finish(struct tokens *t, const char *id, struct bytes url, authorize_done_fn *done, void *ctx,
-                      uint64_t tag)
+/* `z`: NULL, there is none. */
+static void finish(struct authorization *z, struct bytes url, authorize_done_fn *done, void *ctx, uint64_t tag)
 {
-    struct authorization *z = find(t, id);
     struct fault why = { 0 };
     bool is_ours = false;
     if (!z || z->is_device || z->result || z->why.kind != FAULT_NONE)
@@ -317,9 +343,26 @@ void authorize_finish(struct tokens *t, const char *id, struct bytes url, author
     done(ctx, tag, z ? z->address : "", NULL, &why);
 }
 
-void authorize_wait(struct tokens *t, const char *id, authorize_done_fn *done, void *ctx, uint64_t tag)
+void authorize_finish(struct tokens *t, const char *id, struct bytes url, authorize_done_fn *done, void *ctx,
+                      uint64_t tag)
+{
+    finish(find(t, id), url, done, ctx, tag);
+}
+
+void authorize_land(struct tokens *t, struct bytes url, authorize_done_fn *done, void *ctx, uint64_t tag)
+{
+    struct arena *life = arena_new();
+    struct authorization *z = find_by_state(t, code_state_of(url, life));
+    arena_free(life);
+    finish(z, url, done, ctx, tag);
+}
+
+void authorize_wait(struct tokens *t, const char *id, const char *address, authorize_done_fn *done, void *ctx,
+                    uint64_t tag)
 {
     struct authorization *z = find(t, id);
+    if (z && !text_is_empty(address) && !text_equal_nocase(z->address, address))
+        z = NULL;
     struct fault why = { 0 };
     if (z && !z->result && z->why.kind == FAULT_NONE) {
         authorization_ask(z, false, done, ctx, tag);

@@ -11,8 +11,10 @@
 
 struct authorize_start {
     const char *address;
-    const char *method;       /* "localhost", "paste" or "device"; "" : as the mailbox's grant says */
-    const char *redirect_uri; /* "" : the registration's, or http://localhost/ */
+    const char
+        *method; /* "localhost", "paste", "console", "nativeclient" or "device"; "" : as the mailbox's grant says */
+    const char
+        *redirect_uri; /* "" : Microsoft's own page with nativeclient; else the registration's, or http://localhost/ */
 };
 
 /* `result` is lent, NULL when refused; then `why` says so. `address` is the mailbox's, "" if that is unknown. Runs once per call, maybe inside it; not after authorize_cancel().
@@ -27,7 +29,11 @@ void authorize_begin(struct tokens *t, const struct authorize_start *start, auth
  * all, is refused and changes nothing: paste again. */
 void authorize_finish(struct tokens *t, const char *id, struct bytes url, authorize_done_fn *done, void *ctx,
                       uint64_t tag);
-void authorize_wait(struct tokens *t, const char *id, authorize_done_fn *done, void *ctx, uint64_t tag);
+/* The same for the sign-in that the address itself names by its state: where the browser comes back, nobody knows an id. */
+void authorize_land(struct tokens *t, struct bytes url, authorize_done_fn *done, void *ctx, uint64_t tag);
+/* `address`, if not "": only if the sign-in is that mailbox's. */
+void authorize_wait(struct tokens *t, const char *id, const char *address, authorize_done_fn *done, void *ctx,
+                    uint64_t tag);
 void authorize_cancel(struct tokens *t, const void *ctx, uint64_t tag); /* the asker went away; the sign-in goes on */
 void authorize_forget_asker(struct tokens *t, const void *ctx);
 

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "token/authorize_private.h"
 #include "token/idtoken.h"
+#include "token/owner.h"
 #include "token/scope.h"
 
 static void check_rest(struct authorization *z, const struct subject *s, const struct idtoken_claims *claims)
@@ -22,6 +23,7 @@ static void check_rest(struct authorization *z, const struct subject *s, const s
     }
     json_t *result = json_pack("{s:s, s:s, s:s}", "address", z->address, "user", user, "scopes", z->answer.scope);
     if (grant_store(z->home, s->mailbox, home, user, &z->answer, &why)) {
+        owner_link_end(z->home, s->mailbox->address); /* its work is done, whoever did it */
         authorization_decided(z, result, NULL);
     } else {
         json_decref(result);

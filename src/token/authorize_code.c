@@ -116,10 +116,20 @@ static void on_redeem_endpoints(void *ctx, const struct endpoints *e, const stru
         authorization_stumbled(z, &why);
 }
 
+static struct bytes query_of(struct bytes url)
+{
+    return url.size <= URL_LIMIT ? form_query_of_url(bytes_trim(url)) : BYTES_NONE;
+}
+
+char *code_state_of(struct bytes url, struct arena *arena)
+{
+    return form_find(query_of(url), "state", arena);
+}
+
 bool code_read_redirect(struct authorization *z, struct bytes url, bool *is_ours, struct fault *why)
 {
     struct arena *life = arena_new();
-    struct bytes query = url.size <= URL_LIMIT ? form_query_of_url(bytes_trim(url)) : BYTES_NONE;
+    struct bytes query = query_of(url);
     const char *state = form_find(query, "state", life), *code = form_find(query, "code", life);
     const char *error = form_find(query, "error", life);
     bool ok = false;

@@ -58,6 +58,7 @@ void code_begin(struct authorization *z);
 /* The code goes into z, or a fault is set; `is_ours` once the state fits. */
 bool code_read_redirect(struct authorization *z, struct bytes url, bool *is_ours, struct fault *why);
 void code_redeem(struct authorization *z);
+char *code_state_of(struct bytes url, struct arena *arena); /* NULL: it has none */
 
 /* authorize_device.c */
 void device_begin(struct authorization *z);

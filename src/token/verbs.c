@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "doctor/finding.h"
 #include "token/certificate.h"
+#include "token/owner.h"
 #include "token/verbs_private.h"
 #include "vault/seal.h"
 #include "vault/sign.h"
@@ -44,7 +45,7 @@ void verbs_answer(struct verbs *v, uint64_t tag, uint32_t status, json_t *json /
 
 static uint32_t status_of(const struct fault *why)
 {
-    if (text_equal(why->id, "mailbox.unknown"))
+    if (text_equal(why->id, "mailbox.unknown") || text_equal(why->id, "owner.link"))
         return 404;
     return why->kind == FAULT_RETRY || why->kind == FAULT_LOCAL ? 503 : 422;
 }
@@ -174,6 +175,7 @@ static void mailbox_forget(const struct asked *a)
 {
     struct fault why = { 0 };
     bool ok = tokens_forget(a->v->parts.tokens, mailbox_address(a), &why);
+    owner_link_end(a->v->parts.tokens, mailbox_address(a));
     verbs_conclude(a, ok, &why);
 }
 
@@ -206,31 +208,6 @@ static void grant_list(const struct asked *a)
     struct listing l = { a->v->parts.tokens, json_array() };
     directory_each(a->v->parts.directory, OBJECT_MAILBOX, add_grant, &l);
     verbs_answer(a->v, a->tag, 200, json_pack("{s:o}", "items", l.items), BYTES_NONE);
-}
-
-static void on_authorized(void *ctx, uint64_t tag, const char *address, const json_t *result, const struct fault *why)
-{
-    struct verbs *v = ctx;
-    if (result)
-        verbs_answer(v, tag, 200, json_incref((json_t *)(uintptr_t)result), BYTES_NONE);
-    else
-        verbs_refuse(v, tag, address, why);
-}
-
-static void authorize_start_verb(const struct asked *a)
-{
-    struct authorize_start start = { asked_text(a, "address"), asked_text(a, "method"), asked_text(a, "redirect_uri") };
-    authorize_begin(a->v->parts.tokens, &start, on_authorized, a->v, a->tag);
-}
-
-static void authorize_finish_verb(const struct asked *a)
-{
-    authorize_finish(a->v->parts.tokens, asked_text(a, "id"), a->secret, on_authorized, a->v, a->tag);
-}
-
-static void authorize_wait_verb(const struct asked *a)
-{
-    authorize_wait(a->v->parts.tokens, asked_text(a, "id"), on_authorized, a->v, a->tag);
 }
 
 static void app_password(const struct asked *a)
@@ -332,9 +309,12 @@ static const struct verb verbs[] = {
     { "mailbox.forget", "address", mailbox_forget },
     { "grant.get", "address", grant_get },
     { "grant.list", NULL, grant_list },
-    { "authorize.start", "address", authorize_start_verb },
-    { "authorize.finish", "id", authorize_finish_verb },
-    { "authorize.wait", "id", authorize_wait_verb },
+    { "authorize.start", "address", authorize_start_asked },
+    { "authorize.finish", "id", authorize_finish_asked },
+    { "authorize.wait", "id", authorize_wait_asked },
+    { "authorize.land", NULL, authorize_land_asked },
+    { "owner.link", "address", owner_link_asked },
+    { "owner.look", NULL, owner_look_asked },
     { "app.password", "name", app_password },
     { "app.forget", "name", app_forget },
     { "app.check", "user", app_check },

@@ -32,6 +32,9 @@ void verbs_mistaken(const struct asked *a, const char *text);
 void verbs_conclude(const struct asked *a, bool ok, const struct fault *why);
 const char *asked_text(const struct asked *a, const char *key); /* "" if absent */
 
+/* verbs_authorize.c: a person signs a mailbox in */
+verb_fn authorize_start_asked, authorize_finish_asked, authorize_wait_asked, authorize_land_asked, owner_link_asked,
+    owner_look_asked;
 /* verbs_people.c: who may come in */
 verb_fn operator_check, operator_password, operator_list, operator_forget, key_new, key_check, key_forget, app_check;
 

@@ -26,6 +26,7 @@
 #define VAULT_APP_PASSWORD "app"
 #define VAULT_ENDPOINT_KEY "endpoint"
 #define VAULT_LINK_KEY "link"
+#define VAULT_OWNER_LINK "owner"
 #define VAULT_OPERATOR_PASSWORD "operator"
 #define VAULT_API_KEY "apikey"
 

@@ -38,6 +38,8 @@ const routes = [
   ['/settings/:part/:key', 'settings', '/settings'],
   ['/sign-in', 'signin', ''],
   ['/setup', 'setup', ''],
+  ['/authorize/callback', 'landing', ''],
+  ['/owner/:token', 'owner', ''],
 ];
 
 const main = document.getElementById('main');
