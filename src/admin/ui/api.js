@@ -1,6 +1,7 @@
 /* api.js - the one way to the server.
  *
  *   await get('/mailboxes')                      JSON of /api/v1/mailboxes; `signal` ends it: get(path, { signal })
+ *   await all('/mailboxes')                      every item of a list, page by page
  *   await post|put|patch(path, body), del(path)  change something; the CSRF value is added. `{ tag }` of tagOf(object) is sent as
  *                                                If-Match, so that nobody's change is lost: 412 is Refused with kind 'stale'.
  *   await lines(path, { body, signal }, each)    a POST (GET without body) that answers line by line; returns the last object
@@ -131,6 +132,15 @@ async function json(method, where, options) {
 }
 
 export const get = (where, options) => json('GET', where, options);
+export async function all(where, options) {
+  const items = [];
+  for (let cursor = null; ;) {
+    const answer = await get(where + query({ cursor }), options);
+    items.push(...answer.items);
+    if (!answer.next) return items;
+    cursor = answer.next;
+  }
+}
 export const post = (where, body = {}, options) => json('POST', where, { ...options, body });
 export const put = (where, body, options) => json('PUT', where, { ...options, body });
 export const patch = (where, body, options) => json('PATCH', where, { ...options, body });

@@ -1,6 +1,6 @@
 /* endpoint.js - one endpoint: how it does, a test, its key, its settings; and the form that adds one. */
 import { h, fill } from '../dom.js';
-import { get, post, can, path, tagOf } from '../api.js';
+import { get, all, post, can, path, tagOf } from '../api.js';
 import { heading, section, button, facts, link } from '../parts/shell.js';
 import { form, fieldsOf } from '../parts/form.js';
 import { save, removal, pausing, options } from '../parts/object.js';
@@ -41,7 +41,7 @@ async function newKey(name, isFirst) {
 
 async function add(page) {
   page.title('Add an endpoint');
-  const mailboxes = (await get('/mailboxes', { signal: page.signal })).items;
+  const mailboxes = await all('/mailboxes', { signal: page.signal });
   const f = form({
     fields: await fields(mailboxes, true), values: { kind: 'webhook', after: 'seen', mailbox: page.query.get('mailbox') ?? mailboxes[0]?.address }, label: 'Add', busy: 'Adding …', cancel: '/inbound',
     submit: async (values) => {

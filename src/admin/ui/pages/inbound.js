@@ -1,6 +1,6 @@
 /* inbound.js - where mail that arrives is handed to, and what came of it. */
 import { h, debounce } from '../dom.js';
-import { get, can, path, query } from '../api.js';
+import { get, all, can, path, query } from '../api.js';
 import { heading, section, link } from '../parts/shell.js';
 import { table } from '../parts/table.js';
 import { state } from '../parts/state.js';
@@ -67,7 +67,7 @@ export async function deliveries(page, filter, columns = itemColumns) {
 
 export default async function (page) {
   page.title('Inbound');
-  const endpoints = (await get('/endpoints', { signal: page.signal })).items;
+  const endpoints = await all('/endpoints', { signal: page.signal });
   const value = (name) => page.query.get(name) ?? '';
   const list = table({ caption: 'Endpoints', columns: endpointColumns, rows: endpoints, key: (e) => e.name, empty: 'No mail that arrives is handed to anybody yet. An endpoint gives it to a web hook, a program, a Maildir or another server, or keeps it for the API.' });
   const mail = await deliveries(page, () => ({ endpoint: value('endpoint'), state: value('state'), mailbox: value('mailbox') }));
@@ -76,7 +76,7 @@ export default async function (page) {
     mail.refresh(true).catch((error) => toast(error.message, { kind: 'bad' }));
   });
   const pick = (name, label, choices) => h('div', h('label', { for: `f-${name}` }, label), h('select', { id: `f-${name}`, onchange: (e) => change(name, e.target.value) }, choices.map(([v, t]) => h('option', { value: v, selected: v === value(name) }, t))));
-  page.every(15, async () => list.set((await get('/endpoints', { signal: page.signal })).items));
+  page.every(15, async () => list.set(await all('/endpoints', { signal: page.signal })));
   return [
     heading('Inbound', { actions: can('admin') && h('a.button.primary', { href: '/inbound/new' }, 'Add an endpoint') }),
     section('Endpoints', list.node),

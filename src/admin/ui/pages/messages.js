@@ -1,6 +1,6 @@
 /* messages.js - finding mail in the queue and its history, and doing something with many at once. */
 import { h, debounce } from '../dom.js';
-import { get, can, query } from '../api.js';
+import { get, all, can, query } from '../api.js';
 import { heading, button, link } from '../parts/shell.js';
 import { table } from '../parts/table.js';
 import { state } from '../parts/state.js';
@@ -43,7 +43,7 @@ const columns = [
 
 export default async function (page) {
   page.title('Messages');
-  const boxes = await get('/mailboxes', { signal: page.signal }).then((a) => a.items, () => []);
+  const boxes = await all('/mailboxes', { signal: page.signal }).catch(() => []);
   const value = (name) => page.query.get(name) ?? '';
   const filter = () => ({ q: value('q'), sender: value('sender'), recipient: value('recipient'), subject: value('subject'), state: value('state'), mailbox: value('mailbox'), since: since(Number(value('hours'))), until: value('until') && utc(value('until')) });
   let more = false;
@@ -104,7 +104,7 @@ export default async function (page) {
     field('q', 'Search, or an id and Enter', { onkeydown: findOne }), pick('state', 'State', states), pick('mailbox', 'Mailbox', [['', 'any'], ...boxes.map((b) => [b.address, b.address])]), pick('hours', 'Accepted in', spans),
     h('details', { open: ['sender', 'recipient', 'subject', 'until'].some((name) => value(name)) }, h('summary', 'More to search by'), h('div.filter', field('sender', 'Sender'), field('recipient', 'Recipient'), field('subject', 'Subject'), field('until', 'Accepted before', { type: 'datetime-local' }))));
 
-  const all = can('operate') && h('details', h('summary', 'Do something with all that fit'), h('p.help', 'Not only with those shown: with every message that the search above finds.'),
+  const whole = can('operate') && h('details', h('summary', 'Do something with all that fit'), h('p.help', 'Not only with those shown: with every message that the search above finds.'),
     h('div.actions', Object.entries(verbs).map(([verb, v]) => button(v.text, async () => {
       const isSure = v.ask || await confirm({ title: `${v.text} all that fit?`, text: 'Every message that the search finds is meant.', action: v.text });
       if (isSure && await act(verb, everyId(), 'all that fit')) await refresh();
@@ -112,5 +112,5 @@ export default async function (page) {
 
   list.set(await someRows(null), { done: !next });
   follow(page, { mailbox: value('mailbox') }, refresh, (e) => e.message !== undefined);
-  return [heading('Messages'), form, list.node, all];
+  return [heading('Messages'), form, list.node, whole];
 }

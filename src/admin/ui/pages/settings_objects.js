@@ -1,6 +1,6 @@
 /* settings_objects.js - registrations in Entra with their secret or certificate, and providers. */
 import { h } from '../dom.js';
-import { get, post, put, can, path, tagOf } from '../api.js';
+import { get, all, post, put, can, path, tagOf } from '../api.js';
 import { heading, section, button, link, facts } from '../parts/shell.js';
 import { table } from '../parts/table.js';
 import { form, fieldsOf } from '../parts/form.js';
@@ -69,7 +69,7 @@ function credentialView(page, r) {
 
 async function registration(page, key) {
   const isNew = key === '+';
-  const providers = (await get('/providers', { signal: page.signal })).items;
+  const providers = await all('/providers', { signal: page.signal });
   const r = isNew ? { provider: providers[0]?.name, credential: 'secret' } : await get(path`/registrations/${key}`, { signal: page.signal });
   page.title(isNew ? 'Add a registration' : key);
   const f = form({
@@ -129,7 +129,7 @@ const providerColumns = [{ name: 'Name', main: true, cell: (p) => link(path`/set
 
 export default async function (page, plural, key) {
   if (key) return plural === 'providers' ? provider(page, key) : registration(page, key);
-  const list = (await get(`/${plural}`, { signal: page.signal })).items;
+  const list = await all(`/${plural}`, { signal: page.signal });
   const isProviders = plural === 'providers';
   const title = isProviders ? 'Providers' : 'Registrations';
   return [section(title, { note: isProviders ? 'A mail service’s fixed facts: addresses, servers, scopes, limits.' : 'How this Postern is known to the tenant: an app registration in Entra.', actions: can('admin') && h('a.button', { href: `/settings/${plural}/+` }, isProviders ? 'Add a provider' : 'Add a registration') },

@@ -1,6 +1,6 @@
 /* settings_people.js - who may come in: operators with their passwords, and API keys that are shown once. */
 import { h } from '../dom.js';
-import { get, post, put, can, path, session, tagOf } from '../api.js';
+import { get, all, post, put, can, path, session, tagOf } from '../api.js';
 import { heading, section, button, facts, link } from '../parts/shell.js';
 import { table } from '../parts/table.js';
 import { form } from '../parts/form.js';
@@ -74,7 +74,7 @@ const ofKind = {
 
 async function one(page, plural, key) {
   const kind = ofKind[plural], isNew = key === '+';
-  const mailboxes = plural === 'keys' ? (await get('/mailboxes', { signal: page.signal })).items : [];
+  const mailboxes = plural === 'keys' ? await all('/mailboxes', { signal: page.signal }) : [];
   const object = isNew ? { role: 'operator', scopes: ['send'] } : await get(path`/${plural}/${key}`, { signal: page.signal });
   page.title(isNew ? kind.add : key);
   const f = form({
@@ -96,6 +96,6 @@ async function one(page, plural, key) {
 export default async function (page, plural, key) {
   if (key) return one(page, plural, key);
   const kind = ofKind[plural];
-  const list = (await get(`/${plural}`, { signal: page.signal })).items;
+  const list = await all(`/${plural}`, { signal: page.signal });
   return [section(kind.title, { note: kind.note, actions: can('admin') && h('a.button', { href: `/settings/${plural}/+` }, kind.add) }, table({ caption: kind.title, columns: kind.columns, rows: list, key: (o) => o.name }).node)];
 }
