@@ -38,16 +38,19 @@ struct conf {
     struct conf_listener *listeners;
     size_t listeners_count;
     struct {
-        const char *socket;            /* default {state}/admin.sock */
-        const char *group;             /* who may use the commands; "" : the user of the daemon */
-        const char *address;           /* of the console; "none": not open; default 127.0.0.1:8025 */
-        const char *public_url;        /* "" : as conf_console_url() says */
-        const char *certificate, *key; /* PEM files; both or none */
-        struct conf_list proxy;        /* ranges whose X-Forwarded-For and -Proto are believed */
-        struct conf_list metrics_from; /* ranges that may read the metrics */
-        uint64_t session_s;            /* default 12h */
-        uint64_t session_idle_s;       /* default 30m */
-        const char *originals;         /* who may read mail there: administrators, everybody, nobody */
+        const char *socket;             /* default {state}/admin.sock */
+        const char *group;              /* who may use the commands; "" : the user of the daemon */
+        const char *address;            /* of the console; "none": not open; default 127.0.0.1:8025 */
+        const char *public_url;         /* "" : as conf_console_url() says */
+        const char *certificate, *key;  /* PEM files; both or none */
+        struct conf_list proxy;         /* ranges whose X-Forwarded-For and -Proto are believed */
+        struct conf_list metrics_from;  /* ranges that may read the metrics */
+        uint64_t session_s;             /* default 12h */
+        uint64_t session_idle_s;        /* default 30m */
+        const char *originals;          /* who may read mail there: administrators, everybody, nobody */
+        uint64_t audit_history_s;       /* default 400d */
+        const char *entra_registration; /* people sign in through it; "" : not with Entra */
+        struct conf_list entra_administrators, entra_operators; /* user names, or ids of groups */
     } console;
     struct {
         const char *level;    /* error, warn, info, debug */

@@ -31,6 +31,8 @@ static const struct verb {
     { "inbound.remove", ask_inbound_remove, "The mail was not removed" },
     { "queue.stats", ask_queue_stats, "The queue can't be counted" },
     { "queue.overview", ask_overview, "The mailboxes can't be summed up" },
+    { "audit.list", ask_audit_list, "The audit can't be shown" },
+    { "audit.add", ask_audit_add, "The line was not added to the audit" },
     { "mailbox.well", ask_mailbox_well, "The mailbox was not let go on" },
 };
 

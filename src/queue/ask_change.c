@@ -72,7 +72,7 @@ static bool change_one(struct queue *q, const char *text, change_fn *change, str
 }
 
 /* One commit for all of them: what is reported as done is on disk. */
-static bool change_all(struct ask *a, change_fn *change, struct fault *why)
+static bool change_all(struct ask *a, const char *action, change_fn *change, struct fault *why)
 {
     const json_t *ids = json_object_get(a->in, "ids");
     size_t i;
@@ -91,6 +91,10 @@ static bool change_all(struct ask *a, change_fn *change, struct fault *why)
             json_array_append_new(refused, json_pack("{s:O, s:s}", "id", id, "why", fault.text));
     }
     a->out = json_pack("{s:o, s:o}", "done", done, "refused", refused);
+    if (!audit_write_ids(a, action, "message", done, why)) {
+        batch_fail(a->q, why);
+        return false;
+    }
     if (queue_commit(a->q))
         return true;
     return fault_set(why, FAULT_LOCAL, "store.io", "%s", a->q->closed);
@@ -98,22 +102,22 @@ static bool change_all(struct ask *a, change_fn *change, struct fault *why)
 
 bool ask_message_retry(struct ask *a, struct fault *why)
 {
-    return change_all(a, retry, why);
+    return change_all(a, "retry", retry, why);
 }
 
 bool ask_message_hold(struct ask *a, struct fault *why)
 {
-    return change_all(a, hold, why);
+    return change_all(a, "hold", hold, why);
 }
 
 bool ask_message_release(struct ask *a, struct fault *why)
 {
-    return change_all(a, release, why);
+    return change_all(a, "release", release, why);
 }
 
 bool ask_message_remove(struct ask *a, struct fault *why)
 {
-    return change_all(a, drop, why);
+    return change_all(a, "remove", drop, why);
 }
 
 bool ask_mailbox_well(struct ask *a, struct fault *why)

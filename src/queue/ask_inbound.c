@@ -264,7 +264,7 @@ static void tell_changed(struct queue *q, const json_t *done, struct arena *aren
     }
 }
 
-static bool change_all(struct ask *a, change_fn *change, struct fault *why)
+static bool change_all(struct ask *a, const char *action, change_fn *change, struct fault *why)
 {
     const json_t *ids = json_object_get(a->in, "ids");
     size_t at;
@@ -287,6 +287,8 @@ static bool change_all(struct ask *a, change_fn *change, struct fault *why)
             fatal = fault;
         arena_reset(arena);
     }
+    if (fatal.kind == FAULT_NONE)
+        audit_write_ids(a, action, "inbound", done, &fatal);
     if (fatal.kind != FAULT_NONE)
         batch_fail(a->q, &fatal);
     bool ok = fatal.kind == FAULT_NONE && queue_commit(a->q);
@@ -301,10 +303,10 @@ static bool change_all(struct ask *a, change_fn *change, struct fault *why)
 
 bool ask_inbound_retry(struct ask *a, struct fault *why)
 {
-    return change_all(a, retry, why);
+    return change_all(a, "retry", retry, why);
 }
 
 bool ask_inbound_remove(struct ask *a, struct fault *why)
 {
-    return change_all(a, drop, why);
+    return change_all(a, "remove", drop, why);
 }

@@ -100,17 +100,70 @@ static bool wake_lane(void *ctx, const char *key, void *value)
     return true;
 }
 
-/* The store first: what is not kept must not be told. */
-static bool commit(struct queue *q, enum object_kind kind, const char *key, const char *json, struct fault *why)
+static bool write_audit(struct ask *a, enum object_kind kind, const char *key, const json_t *object, struct fault *why)
 {
+    const void *before = directory_find(a->q->directory, kind, key);
+    json_t *old = before ? object_to_json(kind, before) : NULL, *changes = audit_difference(old, object);
+    const char *action = !object ? "remove" : before ? "change" : "add";
+    struct audit_note note = { action, object_kind_name(kind), key, changes };
+    bool ok = audit_write(a, &note, why);
+    json_decref(changes);
+    json_decref(old);
+    return ok;
+}
+
+/* The store first: what is not kept must not be told. */
+static bool commit(struct ask *a, enum object_kind kind, const char *key, const json_t *object, const char *json,
+                   struct fault *why)
+{
+    struct queue *q = a->q;
     bool ok = store_begin(q->store, why) &&
               (json ? store_object_put(q->store, kind, key, json, why)
                     : store_object_remove(q->store, kind, key, why)) &&
               (json || kind != OBJECT_ENDPOINT || store_place_remove_all(q->store, key, why)) &&
-              store_commit(q->store, why);
+              write_audit(a, kind, key, object, why) && store_commit(q->store, why);
     if (!ok)
         store_rollback(q->store);
     return ok;
+}
+
+struct keeper_search {
+    const char *but;
+    const json_t *with_password;
+    bool is_found;
+};
+
+static bool can_administrate(const struct console_operator *o, const json_t *with_password)
+{
+    size_t i;
+    const json_t *name;
+    if (!o || o->is_disabled || o->role != OPERATOR_ADMINISTRATOR)
+        return false;
+    json_array_foreach(with_password, i, name) if (text_equal_nocase(json_string_value(name), o->name)) return true;
+    return o->entra_user[0];
+}
+
+static bool is_keeper(void *ctx, const void *object)
+{
+    struct keeper_search *s = ctx;
+    const struct console_operator *o = object;
+    s->is_found = !text_equal_nocase(o->name, s->but) && can_administrate(o, s->with_password);
+    return !s->is_found;
+}
+
+/* Over the console nobody locks everybody out. Who has a password the vault knows, and the admin role asked it. */
+static bool keeps_administrator(struct ask *a, const char *key, const json_t *object, struct fault *why)
+{
+    struct keeper_search s = { key, json_object_get(a->in, "administrators_with_password"), false };
+    struct arena *arena = arena_new();
+    const struct console_operator *after = object ? object_from_json(OBJECT_OPERATOR, object, arena, why) : NULL;
+    bool is_kept = !json_is_array(s.with_password) || can_administrate(after, s.with_password) ||
+                   !can_administrate(directory_operator(a->q->directory, key), s.with_password);
+    arena_free(arena);
+    if (!is_kept)
+        directory_each(a->q->directory, OBJECT_OPERATOR, is_keeper, &s);
+    return is_kept || s.is_found ||
+           refuse(a, why, 409, "operator.last", "%s is the last administrator who can sign in", key);
 }
 
 static void tell(struct queue *q, enum object_kind kind, const char *key, const char *json)
@@ -129,10 +182,12 @@ static bool change(struct ask *a, enum object_kind kind, const char *key, const 
         a->status = object ? 422 : 409;
         return false;
     }
+    if (kind == OBJECT_OPERATOR && !keeps_administrator(a, key, object, why))
+        return false;
     char *json = object ? json_dumps(object, JSON_COMPACT) : NULL;
     bool ok = !json || strlen(json) < JSON_SIZE ||
               fault_set(why, FAULT_REJECT, "object.size", "this %s is too large", object_kind_name(kind));
-    ok = ok && commit(q, kind, key, json, why) && directory_apply(q->directory, kind, key, object, why);
+    ok = ok && commit(a, kind, key, object, json, why) && directory_apply(q->directory, kind, key, object, why);
     if (ok)
         tell(q, kind, key, json);
     free(json);

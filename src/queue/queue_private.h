@@ -315,6 +315,7 @@ ask_fn ask_object_list, ask_object_get, ask_object_put, ask_object_patch, ask_ob
 ask_fn ask_message_list, ask_message_get, ask_message_content, ask_queue_stats, ask_mailbox_well, ask_overview;
 ask_fn ask_inbound_list, ask_inbound_get, ask_inbound_content, ask_inbound_stats, ask_inbound_retry, ask_inbound_remove;
 ask_fn ask_message_retry, ask_message_hold, ask_message_release, ask_message_remove;
+ask_fn ask_audit_list, ask_audit_add;
 const char *ask_text(const struct ask *a, const char *key); /* "" if absent */
 bool ask_id(const char *text, uint64_t *id);
 json_t *ask_time_json(int64_t time);                   /* 0: null */
@@ -324,6 +325,18 @@ json_t *ask_object_shown(struct queue *q, enum object_kind kind, const void *obj
 void ask_objects_load(struct queue *q);
 const char *queued_state_name(const struct queued *m); /* of an open one */
 const char *lane_state_name(const struct lane *l);
+
+/* audit.c */
+struct audit_note {
+    const char *action, *kind, *key;
+    const json_t *changes; /* lent; NULL: nothing to say */
+};
+/* Inside a transaction. Who asked stands in the request; without that nothing is written. */
+bool audit_write(struct ask *a, const struct audit_note *note, struct fault *why);
+/* One line for all those ids, with the first of them, into the transaction that is committed next. */
+bool audit_write_ids(struct ask *a, const char *action, const char *kind, const json_t *done, struct fault *why);
+/* {"field": [old, new]} of what differs; given. NULL: it was not there, or is no more. */
+json_t *audit_difference(const json_t *before, const json_t *after);
 
 /* drop_box.c */
 struct drop_box *drop_box_new(struct queue *q);

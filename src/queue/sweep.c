@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "queue/queue_private.h"
+#include "store/audit.h"
 
 /* The last try is due at the very end of the lifetime; only then is it over. */
 static bool is_expired(const struct queued *m, int64_t now)
@@ -92,7 +93,7 @@ static bool save_totals(struct queue *q, struct fault *why)
 
 static bool prune(struct queue *q, bool *is_more, struct fault *why)
 {
-    size_t removed = 0;
+    size_t removed = 0, lines = 0;
     int64_t now = queue_now(q), day = 86400000;
     int64_t history = now - 1000 * (int64_t)q->conf->queue.history_s;
     bool is_more_inbound = false, is_more_ids = false;
@@ -103,10 +104,13 @@ static bool prune(struct queue *q, bool *is_more, struct fault *why)
               store_drop_prune(q->store, now - 7 * day, why) &&
               store_send_prune(q->store, now - QUEUE_REPEAT_MS, why) && save_totals(q, why) &&
               store_inbound_prune(q->store, now, seen, QUEUE_PRUNE, &q->inbound_cursor, &is_more_inbound, why) &&
-              store_message_index(q->store, QUEUE_INDEX, &is_more_ids, why) && store_commit(q->store, why);
+              store_message_index(q->store, QUEUE_INDEX, &is_more_ids, why) &&
+              store_audit_prune(q->store, now - 1000 * (int64_t)q->conf->console.audit_history_s, QUEUE_PRUNE, &lines,
+                                why) &&
+              store_commit(q->store, why);
     if (ok)
         hours_saved(q);
-    *is_more = removed == QUEUE_PRUNE || is_more_inbound || is_more_ids;
+    *is_more = removed == QUEUE_PRUNE || lines == QUEUE_PRUNE || is_more_inbound || is_more_ids;
     return ok;
 }
 

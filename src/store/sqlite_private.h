@@ -90,6 +90,9 @@ enum sqlite_sql {
     SQL_BOUNCE_PUT,
     SQL_BOUNCE_COUNT,
     SQL_BOUNCE_LIST,
+    SQL_AUDIT_ADD,
+    SQL_AUDIT_LIST,
+    SQL_AUDIT_PRUNE,
     SQL_COUNT,
 };
 extern const char *const sqlite_sql[SQL_COUNT];

@@ -162,4 +162,11 @@ const char *const sqlite_sql[SQL_COUNT] = {
                        " WHERE action <> 'failed' OR ?4 <> 'delayed'",
     [SQL_BOUNCE_COUNT] = "SELECT count(*) FROM bounces WHERE message = ?1",
     [SQL_BOUNCE_LIST] = "SELECT recipient, time, action, status, diagnostic, host FROM bounces WHERE message = ?1",
+
+    [SQL_AUDIT_ADD] = "INSERT INTO audit (time, who_kind, who, host, action, kind, key, changes)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_AUDIT_LIST] = "SELECT id, time, who_kind, who, host, action, kind, key, changes FROM audit WHERE id < ?1"
+                       " AND time >= ?2 AND (?3 = '' OR who = ?3) AND (?4 = '' OR kind = ?4) AND (?5 = '' OR key = ?5)"
+                       " ORDER BY id DESC LIMIT ?6",
+    [SQL_AUDIT_PRUNE] = "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE time < ?1 ORDER BY time LIMIT ?2)",
 };
