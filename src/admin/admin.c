@@ -54,4 +54,6 @@ void admin_heard_object(struct admin *a, const struct directory_object *m)
     struct fault why;
     if (!directory_apply_text(a->directory, m->kind, m->key, m->is_removed ? NULL : m->json, &why))
         log_error("directory.refused", LOG_TEXT("key", m->key), LOG_FAULT(&why));
+    else
+        people_changed(a, m->kind, m->key);
 }

@@ -135,6 +135,7 @@ struct request {
     bool is_operator_there;
     unsigned refused_status;
     json_t *refusal; /* while something is taken back */
+    json_t *keepers; /* names of operators with a password; NULL: that does not matter */
 };
 
 /* A way in: the Unix socket, where whoever can open it has every right; or the console's address, where they show who they are. */
@@ -153,6 +154,10 @@ struct door {
 };
 
 struct admin {
+    struct {
+        int64_t minute;
+        unsigned count;
+    } refusals; /* written to the audit in this minute */
     struct loop *loop;
     const struct conf *conf;
     struct list doors;
@@ -292,6 +297,8 @@ bool respond_unless_checked(struct request *r, struct ask *k, const char *id, co
  * name, rights and mailboxes of `out` are set, all in the request's arena. */
 bool people_operator(struct request *r, const char *name, struct principal *out);
 bool people_key(struct request *r, const char *name, struct principal *out);
+/* That object has changed: who may not stay goes, and what is still fed to them ends. */
+void people_changed(struct admin *a, uint32_t kind, const char *key);
 bool people_offer_entra(const struct admin *a); /* is there a sign-in with it? */
 
 /* signin.c */
@@ -328,7 +335,16 @@ request_fn registrations_list, registrations_get, registrations_put, registratio
 request_fn mailboxes_list, mailboxes_get, mailboxes_put, mailboxes_patch, mailboxes_delete;
 request_fn apps_list, apps_get, apps_put, apps_patch, apps_delete;
 request_fn operators_list, operators_get, operators_put, operators_patch, operators_delete;
+request_fn operator_object_put, operator_object_patch, operator_object_delete;
 request_fn keys_list, keys_get, keys_put, keys_patch, keys_delete;
+/* operators.c */
+request_fn operators_password, keys_secret;
+/* audit.c */
+request_fn audit_list;
+json_t *audit_who(const struct request *r); /* given */
+void audit_signed(struct request *r, const char *action, const char *name);
+void audit_refused(struct request *r, const char *kind, const char *name); /* responded: with 429 for being throttled */
+void audit_done(struct request *r);                                        /* with success, in whatever it was about */
 /* endpoints.c */
 request_fn api_endpoints_list, api_endpoints_get, api_endpoints_put, api_endpoints_patch, api_endpoints_delete;
 request_fn endpoint_key, endpoint_test, endpoint_pause, endpoint_resume;

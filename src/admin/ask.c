@@ -92,6 +92,11 @@ static struct ask *ask(struct request *r, enum admin_peer peer, const char *verb
                        int64_t ms)
 {
     struct ask *k = ask_open(r, peer, ms);
+    bool is_change = strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0;
+    if (peer == ADMIN_PEER_QUEUE && is_change) {
+        in = in ? in : json_object();
+        json_object_set_new(in, "who", audit_who(r));
+    }
     char *text = in ? json_dumps(in, JSON_COMPACT) : NULL;
     ask_send(k, verb, text ? text : "{}", secret);
     free(text);

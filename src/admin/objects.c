@@ -29,12 +29,21 @@ static void object_get(struct request *r, const char *kind)
     request_then(r, respond_object_unless_known);
 }
 
+/* With what the queue role must mind beside. */
+static json_t *change_json(struct request *r, const char *kind)
+{
+    json_t *in = key_json(kind, r->params[0]);
+    if (r->keepers)
+        json_object_set(in, "administrators_with_password", r->keepers);
+    return in;
+}
+
 static void object_put(struct request *r, const char *kind)
 {
     json_t *body = request_json(r);
     if (!body)
         return;
-    json_t *in = key_json(kind, r->params[0]);
+    json_t *in = change_json(r, kind);
     json_object_set(in, "object", body);
     json_object_set_new(in, "is_new", json_boolean(text_equal(request_header(r, "If-None-Match"), "*")));
     etag_take(r, in);
@@ -47,7 +56,7 @@ static void object_patch(struct request *r, const char *kind)
     json_t *body = request_json(r);
     if (!body)
         return;
-    json_t *in = key_json(kind, r->params[0]);
+    json_t *in = change_json(r, kind);
     json_object_set(in, "changes", body);
     etag_take(r, in);
     request_ask(r, ADMIN_PEER_QUEUE, "object.patch", in);
@@ -84,7 +93,7 @@ static void forget_then_answer(struct request *r)
 
 static void object_delete(struct request *r, const char *kind)
 {
-    json_t *in = key_json(kind, r->params[0]);
+    json_t *in = change_json(r, kind);
     etag_take(r, in);
     request_ask(r, ADMIN_PEER_QUEUE, "object.remove", in);
     request_then(r, forget_then_answer);
@@ -121,8 +130,7 @@ OBJECT_HANDLERS(apps, "app")
 OBJECT_READERS(apps, "app")
 OBJECT_HANDLERS(keys, "key")
 OBJECT_READERS(keys, "key")
-OBJECT_HANDLERS(operators, "operator")
-OBJECT_READERS(operators, "operator")
+OBJECT_HANDLERS(operator_object, "operator")
 OBJECT_HANDLERS(mailboxes, "mailbox")
 OBJECT_HANDLERS(api_endpoints, "endpoint")
 

@@ -49,3 +49,24 @@ bool people_key(struct request *r, const char *name, struct principal *out)
         out->mailboxes[i] = arena_strdup(r->arena, k->mailboxes[i]);
     return true;
 }
+
+/* A key has no session; what ends is what is still under way. */
+static void end_streams_of_key(struct admin *a, const char *name)
+{
+    LIST_EACH (node, &a->requests) {
+        struct request *r = LIST_OF(node, struct request, node);
+        bool is_of = r->principal && r->principal->kind == PRINCIPAL_KEY && text_equal_nocase(r->principal->name, name);
+        if (is_of && r->stream.is_on)
+            stream_end(r);
+    }
+}
+
+void people_changed(struct admin *a, uint32_t kind, const char *key)
+{
+    const struct console_operator *o = directory_operator(a->directory, key);
+    const struct api_key *k = directory_key(a->directory, key);
+    if (kind == OBJECT_OPERATOR && (!o || o->is_disabled))
+        sessions_end_of(a->sessions, key, NULL);
+    else if (kind == OBJECT_KEY && (!k || k->is_disabled))
+        end_streams_of_key(a, key);
+}

@@ -122,6 +122,8 @@ static void vault_answered(struct request *r)
     if (r->response) {
         log_warn("api.refused", LOG_TEXT("host", r->host), LOG_TEXT("how", is_key ? "key" : "app"),
                  LOG_UNSIGNED("status", r->status));
+        if (is_key && r->status != 503)
+            audit_refused(r, "key", text_in(k, "name"));
         return;
     }
     request_fn *known = r->known;

@@ -42,6 +42,7 @@ void request_free(struct request *r)
     list_remove(&r->node);
     json_decref(r->json);
     json_decref(r->refusal);
+    json_decref(r->keepers);
     if (r->body.data)
         secret_wipe(r->body.data, r->body.capacity);
     buf_fini(&r->body);
@@ -105,6 +106,8 @@ static void decided(struct request *r, unsigned status, struct MHD_Response *res
         MHD_destroy_response(r->response);
     r->status = status;
     r->response = response;
+    if (status < 400 && r->route)
+        audit_done(r);
     admin_http_wake(r);
 }
 

@@ -95,6 +95,7 @@ bool session_begin(struct request *r, const char *name, unsigned status)
     set_cookie(r, id, "");
     secret_wipe(id, sizeof id);
     log_info("console.signed-in", LOG_TEXT("name", p.name), LOG_TEXT("host", r->host));
+    audit_signed(r, "sign-in", p.name);
     respond_json(r, status, session_json(r, &p, s));
     return true;
 }
@@ -104,10 +105,13 @@ static void password_checked(struct request *r)
     struct ask *k = &r->asks[0];
     const char *name = json_string_value(json_object_get(k->json, "name"));
     if (!respond_unless_checked(r, k, "console.password", "the name or the password is wrong")) {
-        if (r->status != 503)
+        if (r->status != 503) {
             log_warn("console.refused", LOG_TEXT("host", r->host), LOG_UNSIGNED("status", r->status));
-    } else
+            audit_refused(r, "operator", json_string_value(json_object_get(r->json, "name")));
+        }
+    } else {
         session_begin(r, name ? arena_strdup(r->arena, name) : "", 200);
+    }
 }
 
 bool take_name_and_password(struct request *r, const char **name, struct bytes *password)
@@ -143,6 +147,7 @@ void session_delete(struct request *r)
 {
     if (r->session) {
         log_info("console.signed-out", LOG_TEXT("name", r->session->name), LOG_TEXT("host", r->host));
+        audit_signed(r, "sign-out", r->session->name);
         sessions_end(r->admin->sessions, r->session);
         r->session = NULL;
     }
