@@ -31,6 +31,7 @@ struct stage {
     unsigned status, link_status;        /* of link.check */
     const char *json, *secret, *content; /* content: comes as a descriptor */
     char heard_verb[64], heard_json[2048], heard_secret[256];
+    char audited[2048]; /* the last line for the audit */
     char sender[128], recipient[128], mailbox[128], body[512], app[64], subject[256], repeat[256];
     uint64_t body_size;
     bool body_in_fd;
@@ -44,6 +45,10 @@ static void heard_ask(void *ctx, const void *message)
     if (strcmp(m->verb, "operator.list") == 0 && !s->lists_operators) {
         channel_send(s->theirs, ADMIN_ANSWER,
                      &(struct admin_answer){ .tag = m->tag, .status = 503, .json = "", .fd = -1 });
+        return;
+    }
+    if (strcmp(m->verb, "audit.add") == 0) {
+        snprintf(s->audited, sizeof s->audited, "%s", m->json);
         return;
     }
     snprintf(s->heard_verb, sizeof s->heard_verb, "%s", m->verb);
@@ -265,6 +270,8 @@ static void a_secret_travels_apart_from_the_json(void **state)
     assert_string_equal(s->heard_secret, "s3cret");
     assert_null(strstr(s->heard_json, "s3cret"));
     assert_int_equal(CURL(s, API "/registrations/r/secret", "-X", "PUT", "-d", "{}"), 400);
+    assert_non_null(strstr(s->audited, "\"action\":\"secret\""));
+    assert_non_null(strstr(s->audited, "\"kind\":\"local\""));
 }
 
 static void a_password_is_shown_once(void **state)
