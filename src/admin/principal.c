@@ -42,12 +42,20 @@ struct session_limits session_limits_of(const struct admin *a)
                                     (int64_t)a->conf->console.session_s * 1000 };
 }
 
+/* What a page asks by itself, with nobody at the keyboard, says so, and is no use of the session. */
+static const struct session *session_of(struct request *r, const char *id)
+{
+    const struct session_limits limits = session_limits_of(r->admin);
+    int64_t now_ms = loop_now_ms(r->admin->loop);
+    return request_header(r, "X-Postern-Watching") ? sessions_peek(r->admin->sessions, id, &limits, now_ms)
+                                                   : sessions_find(r->admin->sessions, id, &limits, now_ms);
+}
+
 /* An operator that was removed or switched off meanwhile is signed out by that. */
 static void by_cookie(struct request *r, struct principal *p)
 {
     const char *id = MHD_lookup_connection_value(r->connection, MHD_COOKIE_KIND, session_cookie_name(r));
-    const struct session_limits limits = session_limits_of(r->admin);
-    const struct session *s = id ? sessions_find(r->admin->sessions, id, &limits, loop_now_ms(r->admin->loop)) : NULL;
+    const struct session *s = id ? session_of(r, id) : NULL;
     if (s && people_operator(r, s->name, p))
         r->session = s;
     else if (s)

@@ -99,8 +99,7 @@ static bool is_over(const struct kept *k, const struct session_limits *limits, i
     return now_ms - k->session.used_ms >= limits->idle_ms || now_ms - k->session.opened_ms >= limits->whole_ms;
 }
 
-const struct session *sessions_find(struct sessions *all, const char *id, const struct session_limits *limits,
-                                    int64_t now_ms)
+static struct kept *living(struct sessions *all, const char *id, const struct session_limits *limits, int64_t now_ms)
 {
     char key[KEY_SIZE];
     if (strlen(id) != SESSION_ID_SIZE - 1)
@@ -114,10 +113,26 @@ const struct session *sessions_find(struct sessions *all, const char *id, const 
         end(all, k);
         return NULL;
     }
+    return k;
+}
+
+const struct session *sessions_find(struct sessions *all, const char *id, const struct session_limits *limits,
+                                    int64_t now_ms)
+{
+    struct kept *k = living(all, id, limits, now_ms);
+    if (!k)
+        return NULL;
     k->session.used_ms = now_ms;
     list_remove(&k->node);
     list_append(&all->by_use, &k->node);
     return &k->session;
+}
+
+const struct session *sessions_peek(struct sessions *all, const char *id, const struct session_limits *limits,
+                                    int64_t now_ms)
+{
+    struct kept *k = living(all, id, limits, now_ms);
+    return k ? &k->session : NULL;
 }
 
 void sessions_end(struct sessions *all, const struct session *s)

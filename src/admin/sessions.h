@@ -34,6 +34,9 @@ const struct session *sessions_open(struct sessions *all, const char *name, int6
 /* The living one of that id, which is used now; NULL: none. Any text may be asked for. */
 const struct session *sessions_find(struct sessions *all, const char *id, const struct session_limits *limits,
                                     int64_t now_ms);
+/* The same without using it: a page that looks for news by itself must not keep somebody signed in who went away. */
+const struct session *sessions_peek(struct sessions *all, const char *id, const struct session_limits *limits,
+                                    int64_t now_ms);
 void sessions_end(struct sessions *all, const struct session *s);
 /* All of that operator but `kept` (NULL: all). */
 void sessions_end_of(struct sessions *all, const char *name, const struct session *kept);

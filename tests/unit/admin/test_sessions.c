@@ -61,6 +61,17 @@ static void it_ends_when_unused_or_old(void **state)
     sessions_free(all);
 }
 
+static void a_look_does_not_keep_it(void **state)
+{
+    struct sessions *all = sessions_new(NULL, NULL);
+    char id[SESSION_ID_SIZE];
+    const struct session *s = sessions_open(all, "anna", 0, id);
+    assert_ptr_equal(sessions_peek(all, id, &limits, 900), s);
+    assert_null(sessions_peek(all, id, &limits, 1000));
+    assert_int_equal(sessions_count(all), 0);
+    sessions_free(all);
+}
+
 static void there_are_never_more_than_so_many(void **state)
 {
     int ended = 0;
@@ -100,6 +111,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_is_found_by_its_id_and_by_nothing_else),
         cmocka_unit_test(it_ends_when_unused_or_old),
+        cmocka_unit_test(a_look_does_not_keep_it),
         cmocka_unit_test(there_are_never_more_than_so_many),
         cmocka_unit_test(those_of_one_end_together),
     };
