@@ -57,6 +57,10 @@ function tell(state) {
   for (const watcher of session.watchers) watcher(state);
 }
 
+/* When somebody last did something here: an open page that only looks for news must not keep the session alive. */
+let touched = Date.now();
+for (const what of ['pointerdown', 'keydown', 'wheel']) addEventListener(what, () => { touched = Date.now(); }, { capture: true, passive: true });
+
 const tags = new WeakMap();
 export const tagOf = (object) => tags.get(object) ?? object?.etag;
 
@@ -76,6 +80,7 @@ async function once(method, where, { body, tag, headers, signal } = {}) {
   if (isPlain) sent['Content-Type'] = 'application/json';
   if (method !== 'GET' && session.who.csrf) sent['X-Postern-CSRF'] = session.who.csrf;
   if (tag) sent['If-Match'] = tag;
+  if (Date.now() - touched > 60000) sent['X-Postern-Watching'] = '1';
   let response;
   try {
     response = await fetch(`/api/v1${where}`, { method, headers: sent, body: isPlain ? JSON.stringify(body) : body, signal, credentials: 'same-origin', cache: 'no-store', redirect: 'error' });

@@ -10,7 +10,7 @@
  *   signal            ends when the page is left                              title(text)   of the window
  *   go(path, { replace })   to another page                                   reload()      this page anew, focus and scroll kept
  *   set({ state: 'held' })  writes the query without loading anything         onLeave(fn)
- *   every(seconds, fn)      runs while the page is there and can be seen; a fault of it is left to the banner */
+ *   every(seconds, fn)      runs while the page is there and can be seen      lost(error)   what its faults are given to */
 import { h, fill, announce } from './dom.js';
 import { session, loadSession, Refused } from './api.js';
 import { drawShell, mark, signInAgain } from './parts/shell.js';
@@ -83,12 +83,19 @@ class Page {
     history.replaceState(history.state, '', location.pathname + (text ? `?${text}` : ''));
   }
 
+  /* What a fault of work in the background means: the end of the session leads to the sign-in, the banner tells of others. */
+  lost(error) {
+    if (this.signal.aborted || error.name === 'AbortError') return;
+    if (error.kind === 'session') go(signInPath(), { replace: true });
+    else if (!(error instanceof Refused)) console.error(error);
+  }
+
   every(seconds, fn) {
     let busy = false;
     const timer = setInterval(async () => {
       if (busy || document.hidden) return;
       busy = true;
-      try { await fn(); } catch (error) { if (!(error instanceof Refused) && error.name !== 'AbortError') console.error(error); }
+      try { await fn(); } catch (error) { this.lost(error); }
       busy = false;
     }, seconds * 1000);
     this.onLeave(() => clearInterval(timer));

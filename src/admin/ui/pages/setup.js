@@ -28,7 +28,7 @@ export function rulesView() {
 
 export default async function (page) {
   page.title('Set up');
-  const token = location.hash.slice(1) || page.query.get('token') || '';
+  const token = location.hash.slice(1);
   if (token) history.replaceState({ token }, '', '/setup');
   const kept = token || history.state?.token;
   const brand = h('div.bare-brand', gate(), 'Postern');

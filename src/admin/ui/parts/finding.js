@@ -51,7 +51,7 @@ const titles = {
 };
 const hints = {
   restarting: 'It is usually back within seconds. Mail that was accepted is safe meanwhile.',
-  stale: 'Load the page again to see their change, then make yours. Nothing was overwritten.',
+  stale: 'Nothing was overwritten. Load it anew to see their change, then make yours.',
 };
 
 export function problem(error, { retry, level = 3 } = {}) {
@@ -62,5 +62,5 @@ export function problem(error, { retry, level = 3 } = {}) {
   return h('div.problem', h('div.title', stateIcon(error.kind === 'restarting' ? 'busy' : 'bad'), h(`h${level}`, title)),
     found[0]?.fix?.length ? findings(found, { level: level + 1, said: title }) : h('p', error.detail || error.message),
     (hints[error.kind] || waits) && h('p.muted', hints[error.kind], ' ', waits),
-    retry && h('div.actions', h('button', { type: 'button', onclick: retry }, 'Try again')));
+    retry && h('div.actions', h('button', { type: 'button', onclick: retry }, error.kind === 'stale' ? 'Load it anew' : 'Try again')));
 }

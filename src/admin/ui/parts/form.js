@@ -159,7 +159,7 @@ export function form({ fields, values = {}, label = 'Save', busy = 'Saving …',
     const known = error.findings?.[0];
     if (d) reveal(d, error.errors?.[0]?.detail ?? (known?.fix?.length ? `${known.cause} ${known.fix[0]}.` : error.detail));
     else {
-      trouble.replaceChildren(problem(error));
+      trouble.replaceChildren(problem(error, { retry: error.kind === 'stale' && (() => location.reload()) }));
       trouble.scrollIntoView({ block: 'nearest' });
     }
   }

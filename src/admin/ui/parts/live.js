@@ -10,9 +10,9 @@ import { progress } from './steps.js';
 import { link } from './shell.js';
 
 export function follow(page, filter, fn, matters = () => true) {
-  const quiet = () => fn().catch((error) => { if (!error.kind && error.name !== 'AbortError') console.error(error); });
+  const quiet = () => fn().catch((error) => page.lost(error));
   const soon = debounce(500, () => { if (!page.signal.aborted) quiet(); });
-  events(filter, (event) => { if (matters(event)) soon(); }, page.signal).catch(() => page.every(5, fn));
+  events(filter, (event) => { if (matters(event)) soon(); }, page.signal).catch((error) => (error.kind === 'session' ? page.lost(error) : page.every(5, fn)));
   page.every(60, fn); // what changes without an event, such as "oldest"
 }
 
