@@ -158,3 +158,19 @@ def test_a_relay_without_sign_in(world, certificates, sink):
     password = gateway.json("app", "add", "erp", "--mailbox", MAILBOX)["password"]
     gateway.wait_state(gateway.submit("erp", password, MAILBOX, "a@b.example", letter()), "delivered")
     assert without_received(sink.messages[0].content) == letter()
+
+
+def test_one_app_by_password_while_others_go_by_token(world, postfix, certificates, sink):
+    """A process whose mail has to go by a server with a password, from the same address as all the others."""
+    tenant = harness.Tenant(world)
+    g = tenant.gateway
+    provider = world.file("peer.yaml", PROVIDER.format(token="https://127.0.0.1:1/", port=postfix.port, sasl="plain", ca=certificates.ca))
+    g.prepare("provider", "add", provider)
+    g.prepare("mailbox", "add", "relay@contoso.example", "--provider", "peer", "--grant", "basic", "--user", "shop", "--shared", MAILBOX,
+              "--secret-file", "-", stdin="secret")
+    password = tenant.add_app("process", "relay@contoso.example")
+    g.wait_state(tenant.submit(letter("by token"), "alice@contoso.example"), "delivered")
+    g.wait_state(g.submit("process", password, MAILBOX, "a@b.example", letter("by password")), "delivered")
+    assert [b"by token" in tenant.sandbox.raw(m) for m in tenant.sandbox.wait_messages(1)] == [True]
+    until(lambda: sink.messages, "Postfix's delivery")
+    assert len(sink.messages) == 1 and sink.messages[0].mail_from == MAILBOX and b"by password" in sink.messages[0].content

@@ -20,7 +20,7 @@ export default async function (page) {
   const done = () => fill(box, h('h2', 'Thank you'), h('p', `${address} is signed in. You may close this page.`));
   const begin = (method) => fill(box, signInView(page, {
     address, done, again: choose,
-    ask: { start: async () => ({ ...(await post('/owner/start', { token, method })), method }), wait: (id) => post('/owner/wait', { token, id }) },
+    ask: { start: async () => ({ ...(await post('/owner/start', { token, method })), method }), wait: (id, signal) => post('/owner/wait', { token, id }, { signal }) },
   }));
   function choose() {
     const ways = [['console', 'Sign in in this browser'], ['device', 'Use a code on another device']];

@@ -68,25 +68,30 @@ const shown = {
 /* Also used by the owner's page: `ask` starts and waits its own way. */
 export function signInView(page, { address, ask, done, started = null, again, trouble }) {
   const box = h('div.stack', { role: 'group', 'aria-label': 'Sign-in under way' });
+  const over = new AbortController(); // once: what was pasted and what was waited for tell of the same end
+  page.onLeave(() => over.abort());
   const end = (result) => {
+    if (over.signal.aborted) return;
+    over.abort();
     keep(address, null);
     fill(box, h('p.state.good', { role: 'status' }, stateIcon('good'), h('span', result.user ? `${result.address} is signed in as ${result.user}.` : `${result.address} is signed in.`)));
     done(result);
   };
   const fail = (error) => {
-    if (error.name === 'AbortError') return;
+    if (error.name === 'AbortError' || over.signal.aborted) return;
     if (!error.kind) console.error(error);
+    over.abort();
     keep(address, null);
     fill(box, h('div', { role: 'alert' }, problem(error)), h('div.actions', button('Try again', again, { kind: 'primary' })));
     trouble?.(error);
   };
   const finish = async (redirected) => end(await post(path`/authorizations/${started.id}/finish`, { redirected }));
   const run = async () => {
-    if (started.url) fill(box, shown[started.method === 'nativeclient' ? 'paste' : started.method](page, started, finish), h('div.actions', button('Another way', () => { keep(address, null); again(); })));
+    if (started.url) fill(box, shown[started.method === 'nativeclient' ? 'paste' : started.method](page, started, finish), h('div.actions', button('Another way', () => { over.abort(); keep(address, null); again(); })));
     else fill(box, h('p.now', stateIcon('busy'), started.message ?? 'Asking for a token …'));
     for (;;) {
       try {
-        return end(await ask.wait(started.id));
+        return end(await ask.wait(started.id, over.signal));
       } catch (error) {
         if (error.kind !== 'offline' && error.kind !== 'restarting' || started.ends < Date.now()) return fail(error);
       }
@@ -142,7 +147,7 @@ export function authorizeView(page, { mailbox, registration, place, done, chosen
   if (mailbox.grant === 'none') return h('p', 'The server of this mailbox asks nobody to sign in: there is nothing to do here.');
   const { address } = mailbox;
   const node = h('div.stack');
-  const start = (method) => ({ start: async () => ({ ...(await post(path`/mailboxes/${address}/authorize`, { method })), method }), wait: (id) => get(path`/authorizations/${id}/wait`, { signal: page.signal }) });
+  const start = (method) => ({ start: async () => ({ ...(await post(path`/mailboxes/${address}/authorize`, { method })), method }), wait: (id, signal) => get(path`/authorizations/${id}/wait`, { signal }) });
   const choose = () => fill(node, choice());
   const view = (method, started) => fill(node, signInView(page, { address, ask: start(method), done, started, again: choose }));
   const go = async (method) => {

@@ -81,9 +81,12 @@ export const products = [
 
 export const productOf = (id) => products.find((p) => p.id === id);
 
+/* What is chosen in the program, not typed. */
+const words = /^(checked|not checked|checked, .*|blank|none|True|False|On|Off|Yes|No|SMTP|IMAP|SSL|TLS|SSL\/TLS|STARTTLS|Basic|Basic Authentication|LOGIN or PLAIN|your own|password .*|the (name|address|password) of .*)$/;
+
 function value(text, isPlaceholder) {
   if (text === null) return h('span.state.person', stateIcon('person'), h('span', 'no such listener is open: name one in the configuration file'));
-  return isPlaceholder || / /.test(text) && text.length < 60 && !text.startsWith('POST') ? h('span', text) : copyInline(text, 'value');
+  return isPlaceholder || words.test(text) ? h('span', text) : copyInline(text, 'value');
 }
 
 export function productTable(product, v) {

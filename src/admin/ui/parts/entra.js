@@ -34,7 +34,7 @@ function clicks(o) {
     h('li', 'Under ', part('CallAnAPI', 'API permissions'), ': Add a permission, ', o.grant === 'app' ? [h('b', 'APIs my organization uses'), ', Office 365 Exchange Online, Application permissions'] : [h('b', 'Microsoft Graph'), ', Delegated permissions'], ', and choose:', h('ul.plainlist', permissionsOf(o.grant, o.protocols).map((p) => h('li', copyInline(p, 'permission')))), 'Then ', h('b', 'Grant admin consent'), '.'),
     o.credential === 'secret' && h('li', 'Under ', part('Credentials', 'Certificates & secrets'), ', make a client secret and copy its ', h('b', 'Value'), ' (not the Secret ID): Entra shows it once. Note the day it ends.'),
     o.credential === 'certificate' && h('li', 'A certificate is made here once the registration is saved; you upload its public part under ', part('Credentials', 'Certificates & secrets'), '.'),
-    h('li', 'From ', part('Overview', 'Overview'), ' copy the Application (client) ID and the Directory (tenant) ID into the fields here.'));
+    h('li', 'From ', part('Overview', 'Overview'), ' copy the Application (client) ID and the Directory (tenant) ID into the registration here.'));
 }
 
 function azLines(o) {
