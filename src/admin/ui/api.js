@@ -121,8 +121,9 @@ async function request(method, where, options = {}) {
     return await patient(method, where, options);
   } catch (error) {
     const mayRenew = error.kind === 'session' && where !== '/session' && session.renew && !options.quiet;
-    if (!mayRenew || !(await session.renew(method))) throw error;
-    return once(method, where, options);
+    if (mayRenew && await session.renew(method)) return once(method, where, options);
+    if (mayRenew && session.who.signed_in) error.kind = 'refused'; // of a password that was sent along
+    throw error;
   }
 }
 

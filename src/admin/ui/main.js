@@ -198,6 +198,10 @@ session.renew = async (method) => {
     session.who = { signed_in: false, rights: [] };
     return false;
   }
+  const { who } = session;
+  const now = await loadSession();
+  if (now.signed_in) return false; // 401 spoke of another password, such as the present one where a new one is set
+  session.who = { ...now, name: who.name };
   return signInAgain();
 };
 session.watchers.add(mark);

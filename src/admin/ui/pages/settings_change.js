@@ -14,7 +14,8 @@ const text = (v) => (v === null || v === undefined || v === '' ? '(empty)' : typ
 /* { field: [before, after] }; of messages { ids, count }. */
 function fieldChanges(changes) {
   if (changes?.count) return h('span.sub', `${changes.count}: ${changes.ids.slice(0, 5).join(', ')}${changes.count > 5 ? ' …' : ''}`);
-  return Object.entries(changes ?? {}).map(([name, v]) => h('span.sub', h('span.mono', name), Array.isArray(v) && v.length === 2 ? `: ${text(v[0])} → ${text(v[1])}` : `: ${text(v)}`));
+  const isEmpty = (v) => !v || v.length === 0;
+  return Object.entries(changes ?? {}).filter(([, v]) => !Array.isArray(v) || !v.every(isEmpty)).map(([name, v]) => h('span.sub', h('span.mono', name), Array.isArray(v) && v.length === 2 ? `: ${text(v[0])} → ${text(v[1])}` : `: ${text(v)}`));
 }
 
 async function audit(page) {

@@ -79,7 +79,7 @@ async function registration(page, key) {
       isNew ? { key: 'credential', type: 'radio', choices: credentials, help: null } : 'secret_expires', isNew && { key: 'secret', label: 'Client secret', type: 'password', help: 'The Value that Entra shows once, not the Secret ID.', when: (v) => v.credential === 'secret' },
       isNew && { key: 'secret_expires', type: 'date', short: true, when: (v) => v.credential === 'secret' }, { key: 'redirect_uri', label: 'Redirect URI' },
     ].filter(Boolean).map((f) => (f === 'secret_expires' ? { key: f, type: 'date', short: true, when: () => r.credential === 'secret' } : f))),
-    values: r, label: isNew ? 'Add' : 'Save', cancel: '/settings/registrations',
+    values: r, readonly: !can('admin'), label: isNew ? 'Add' : 'Save', cancel: '/settings/registrations',
     submit: async ({ secret, ...values }, changed) => {
       const name = isNew ? values.name : key;
       delete changed.secret;
@@ -106,10 +106,9 @@ async function provider(page, key) {
     group('Scopes', 'scopes', ['smtp', 'imap', 'pop3', 'app', 'common']), server('smtp', 'SMTP'), server('imap', 'IMAP'), server('pop3', 'POP3'),
     group('Limits of one mailbox', 'limits', ['connections', 'messages_per_minute', 'recipients_per_day', 'recipients_per_message', 'size_mb']), 'ca_file', 'authorize_extra',
   ]);
-  const lock = (f) => (f.fields ? { ...f, fields: f.fields.map(lock) } : { ...f, readonly: true });
   const isFixed = p.is_builtin || !can('admin');
   const f = form({
-    fields: isFixed ? fields.map(lock) : fields, values: p, label: isNew ? 'Add' : 'Save', cancel: '/settings/providers',
+    fields, readonly: isFixed, values: p, label: isNew ? 'Add' : 'Save', cancel: '/settings/providers',
     submit: async (values, changed) => {
       await save({ plural: 'providers', key: isNew ? values.name : key, isNew, values, changed, tag: tagOf(p) });
       toast(`${values.name} is saved`);
@@ -117,7 +116,6 @@ async function provider(page, key) {
     },
     danger: !isNew && !isFixed && removal(page, { plural: 'providers', key, what: `the provider ${key}`, back: '/settings/providers' }),
   });
-  if (isFixed) f.node.querySelector('button.primary').remove();
   return [heading(isNew ? 'Add a provider' : p.title || key, { up: ['/settings/providers', 'Providers'], note: p.is_builtin ? 'Comes with Postern. A provider of your own may differ from it.' : null }), f.node];
 }
 

@@ -1,7 +1,7 @@
 /* settings_people.js - who may come in: operators with their passwords, and API keys that are shown once. */
 import { h } from '../dom.js';
 import { get, all, post, put, can, path, session, tagOf } from '../api.js';
-import { heading, section, button, facts, link } from '../parts/shell.js';
+import { heading, section, button, link } from '../parts/shell.js';
 import { table } from '../parts/table.js';
 import { form } from '../parts/form.js';
 import { save, removal } from '../parts/object.js';
@@ -78,7 +78,7 @@ async function one(page, plural, key) {
   const object = isNew ? { role: 'operator', scopes: ['send'] } : await get(path`/${plural}/${key}`, { signal: page.signal });
   page.title(isNew ? kind.add : key);
   const f = form({
-    fields: plural === 'operators' ? operatorFields(isNew) : keyFields(isNew, mailboxes), values: object, label: isNew ? kind.add : 'Save', cancel: `/settings/${plural}`,
+    fields: plural === 'operators' ? operatorFields(isNew) : keyFields(isNew, mailboxes), values: object, readonly: !can('admin'), label: isNew ? kind.add : 'Save', cancel: `/settings/${plural}`,
     submit: async (values, changed) => {
       await save({ plural, key: isNew ? values.name : key, isNew, values, changed, tag: tagOf(object) });
       if (isNew && plural === 'keys') await newSecret(values.name);
@@ -89,8 +89,8 @@ async function one(page, plural, key) {
     danger: !isNew && removal(page, { plural, key, what: `the ${kind.one} ${key}`, back: `/settings/${plural}` }),
   });
   const actions = isNew ? [] : plural === 'operators' ? [(can('admin') || key === session.who.name) && button('Set a password', () => setPassword(key))]
-    : [button('New secret', async () => { if (await confirm({ title: `Make ${key} anew?`, text: 'The secret before it stops to work at once.', action: 'Make it', danger: true })) await newSecret(key); })];
-  return [heading(isNew ? kind.add : key, { up: [`/settings/${plural}`, kind.title], actions }), can('admin') ? f.node : facts(Object.entries(object).filter(([k]) => k !== 'etag').map(([k, v]) => [k.replaceAll('_', ' '), v === true ? 'yes' : v === false ? 'no' : String(v)]))];
+    : [can('admin') && button('New secret', async () => { if (await confirm({ title: `Make ${key} anew?`, text: 'The secret before it stops to work at once.', action: 'Make it', danger: true })) await newSecret(key); })];
+  return [heading(isNew ? kind.add : key, { up: [`/settings/${plural}`, kind.title], actions }), f.node];
 }
 
 export default async function (page, plural, key) {

@@ -4,7 +4,7 @@
  *     fields: [ ... ], values: { smtp: { port: 587 } },
  *     label: 'Save', busy: 'Saving …',
  *     submit: async (values, changed) => {},    `changed`: only what differs, nested, for PATCH; what it throws is shown at its field
- *     cancel: fn or path, danger: node })       f.node, f.values(), f.refused(error), f.redraw()
+ *     cancel: fn or path, danger: node, readonly: true (only to look at) })       f.node, f.values(), f.refused(error), f.redraw()
  *
  * A field is { key: 'smtp.port', label, help, type, required, readonly, placeholder, choices: [[value, text, help]], when: (values) => bool,
  * autocomplete, pattern, short, rows }. Types: text (the usual one), email, number, password, date, choice (a list to unfold), radio, flag, set (several
@@ -107,7 +107,7 @@ function draw(field, value, changed) {
   };
 }
 
-export function form({ fields, values = {}, label = 'Save', busy = 'Saving …', submit, cancel, danger, kind = 'primary' }) {
+export function form({ fields, values = {}, label = 'Save', busy = 'Saving …', submit, cancel, danger, kind = 'primary', readonly = false }) {
   const drawn = [];
   const trouble = h('div', { role: 'alert' });
   const now = () => drawn.reduce((all, d) => (d.field.type === 'node' ? all : place(all, d.field.key, d.value())), {});
@@ -124,7 +124,7 @@ export function form({ fields, values = {}, label = 'Save', busy = 'Saving …',
       groups.push({ node, when: field.when });
       return node;
     }
-    const d = draw(field, at(values, field.key ?? ''), () => { d.error?.(''); redraw(); });
+    const d = draw(readonly ? { ...field, readonly } : field, at(values, field.key ?? ''), () => { d.error?.(''); redraw(); });
     drawn.push(d);
     return d.node;
   };
@@ -166,7 +166,7 @@ export function form({ fields, values = {}, label = 'Save', busy = 'Saving …',
 
   const go = button(label, null, { kind, type: 'submit' });
   const back = cancel && (typeof cancel === 'string' ? h('a.button', { href: cancel }, 'Cancel') : button('Cancel', cancel));
-  const node = h('form', { novalidate: true }, fields.map(one), trouble, h('div.actions', go, back, danger));
+  const node = h('form', { novalidate: true }, fields.map(one), trouble, !readonly && h('div.actions', go, back, danger));
   node.addEventListener('submit', async (event) => {
     event.preventDefault();
     if (go.getAttribute('aria-disabled') === 'true') return;
