@@ -75,6 +75,7 @@ class Page {
   onLeave(fn) { this.signal.addEventListener('abort', fn); }
 
   set(values) {
+    if (current !== this) return; // typed just before the page was left: the address is another's now
     for (const [name, value] of Object.entries(values)) {
       if (value === '' || value === null || value === undefined || value === false) this.query.delete(name);
       else this.query.set(name, value);

@@ -45,12 +45,14 @@ export async function deliveries(page, filter, columns = itemColumns) {
   async function rows(cursor) {
     let answer = await get(`/inbound${query({ ...filter(), limit: 30, cursor })}`, { signal: page.signal });
     while (!answer.items.length && answer.next) answer = await get(`/inbound${query({ ...filter(), limit: 30, cursor: answer.next })}`, { signal: page.signal });
-    next = answer.next;
-    return answer.items;
+    return answer;
   }
+  let turn = 0; // an answer that was overtaken by a later question is not shown
   const refresh = async (anew = false) => {
     if (anew) more = false;
-    if (!more) list.set(await rows(null), { done: !next });
+    if (more) return;
+    const mine = ++turn, answer = await rows(null);
+    if (mine === turn) list.set(answer.items, { done: !(next = answer.next) });
   };
   const doing = (verb) => async (chosen) => {
     if (await actInbound(verb, chosen.map((m) => m.id))) { list.clear(); await refresh(); }
@@ -58,7 +60,12 @@ export async function deliveries(page, filter, columns = itemColumns) {
   const list = table({
     caption: 'Mail that came in, newest first', columns, key: (m) => m.id, empty: 'Nothing came in that fits.',
     select: can('operate') && [['Retry', doing('retry')], ['Remove', doing('remove'), 'danger']],
-    more: async () => { more = true; return { rows: await rows(next), done: !next }; },
+    more: async () => {
+      more = true;
+      turn++;
+      const answer = await rows(next);
+      return { rows: answer.items, done: !(next = answer.next) };
+    },
   });
   await refresh();
   follow(page, { mailbox: filter().mailbox }, refresh, (e) => e.role === 'inbox' || e.item !== undefined);

@@ -55,8 +55,7 @@ export default async function (page) {
   async function someRows(cursor) {
     let answer = await load(cursor);
     while (!answer.items.length && answer.next) answer = await load(answer.next);
-    next = answer.next;
-    return answer.items;
+    return answer;
   }
 
   async function* everyId() {
@@ -68,9 +67,11 @@ export default async function (page) {
     }
   }
 
+  let turn = 0; // an answer that was overtaken by a later question is not shown
   const refresh = async () => {
     if (more) return; // further down somebody reads: leave it alone
-    list.set(await someRows(null), { done: !next });
+    const mine = ++turn, answer = await someRows(null);
+    if (mine === turn) list.set(answer.items, { done: !(next = answer.next) });
   };
 
   const list = table({
@@ -80,7 +81,9 @@ export default async function (page) {
     }, v.kind]),
     more: async () => {
       more = true;
-      return { rows: await someRows(next), done: !next };
+      turn++;
+      const answer = await someRows(next);
+      return { rows: answer.items, done: !(next = answer.next) };
     },
     empty: 'No message fits.',
   });
@@ -91,8 +94,11 @@ export default async function (page) {
     await refresh();
   };
   const safely = (fn) => (...args) => fn(...args).catch((error) => { if (error.name !== 'AbortError') toast(error.message, { kind: 'bad' }); });
-  const typed = debounce(300, safely(set));
-  const field = (name, label, more2 = {}) => h('div', h('label', { for: `f-${name}` }, label), h('input', { id: `f-${name}`, type: 'search', value: value(name), autocomplete: 'off', spellcheck: 'false', oninput: (e) => typed(name, e.target.value.trim()), ...more2 }));
+  const typed = (name) => { // each field waits for itself: what was typed into another is not lost
+    const soon = debounce(300, safely(set));
+    return (event) => soon(name, event.target.value.trim());
+  };
+  const field = (name, label, more2 = {}) => h('div', h('label', { for: `f-${name}` }, label), h('input', { id: `f-${name}`, type: 'search', value: value(name), autocomplete: 'off', spellcheck: 'false', oninput: typed(name), ...more2 }));
   const pick = (name, label, choices) => h('div', h('label', { for: `f-${name}` }, label), h('select', { id: `f-${name}`, onchange: safely((e) => set(name, e.target.value)) }, choices.map(([v, t]) => h('option', { value: v, selected: v === value(name) }, t))));
 
   const findOne = (event) => {
@@ -110,7 +116,7 @@ export default async function (page) {
       if (isSure && await act(verb, everyId(), 'all that fit')) await refresh();
     }, { kind: v.kind }))));
 
-  list.set(await someRows(null), { done: !next });
+  await refresh();
   follow(page, { mailbox: value('mailbox') }, refresh, (e) => e.message !== undefined);
   return [heading('Messages'), form, list.node, whole];
 }
