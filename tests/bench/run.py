@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Measures Postern beside Debian's Postfix as a queueing relay: same load, same next hop, same disk, both durable; and then as a bridge,
-beside Debian's Dovecot and nginx as mail proxies (bridge.py).
+beside Debian's Dovecot and nginx as mail proxies (bridge.py); and last the console, in a browser (console.py).
 
 Every figure is of this machine and this run; the closing lines are what Postern does beside Postfix and, for the bridge with a plain
 client, beside Dovecot (2.0: twice as much, or half the processor time). `--quick` measures less."""
@@ -16,6 +16,7 @@ import tempfile
 import time
 
 import bridge
+import console
 from servers import Postern, Postfix, until
 
 STAMPS_MAX = 4000000
@@ -220,22 +221,35 @@ def mail_out(folder, quick, only):
     return (lambda: api_lines(found[Postern])) if Postern in found else lambda: None
 
 
+def pages(folder, quick):
+    """In a folder of its own, beside a gateway that was measured before."""
+    here = folder / "console"
+    here.mkdir(mode=0o755)
+    load = Load(here)
+    try:
+        return console.run(here, load, quick)
+    finally:
+        load.close()
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--quick", action="store_true", help="fewer and shorter runs")
-    arguments.add_argument("--only", choices=["postern", "postfix", "bridge", "proxies"],
-                           help="measure mail out by one of the two, without ratios; or mail in alone; or mail in without Postern")
+    arguments.add_argument("--only", choices=["postern", "postfix", "bridge", "proxies", "console"],
+                           help="measure mail out by one of the two, without ratios; or mail in alone; or mail in without Postern; or the console")
     chosen = arguments.parse_args()
-    if os.geteuid() != 0 and chosen.only != "postern":
-        raise SystemExit("bench: Postfix and Dovecot start only as root; run this as root, or with --only postern")
+    if os.geteuid() != 0 and chosen.only not in ("postern", "console"):
+        raise SystemExit("bench: Postfix and Dovecot start only as root; run this as root, or with --only postern or console")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="pst-bench-", dir="/var/tmp"))  # a disk, where /tmp may be memory
     folder.chmod(0o755)
     closing = []
     try:
-        if chosen.only not in ("bridge", "proxies"):
+        if chosen.only not in ("bridge", "proxies", "console"):
             closing.append(mail_out(folder, chosen.quick, chosen.only))
         if chosen.only in (None, "bridge", "proxies"):
             closing.append(bridge.run(folder, chosen.quick, chosen.only != "proxies"))
+        if chosen.only in (None, "console"):
+            closing.append(pages(folder, chosen.quick))
         for lines in closing:
             lines()
     finally:
