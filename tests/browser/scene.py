@@ -1,0 +1,148 @@
+"""A gateway with its console, joined to a sandbox, and the people who may come in."""
+import http.server
+import json
+import re
+import threading
+
+import harness
+
+PASSWORDS = {"anna": "a-bridge-of-7-planks", "rolf": "only-looks-at-things-9"}
+
+
+class Scene:
+    """`is_new`: as installed, with nobody and nothing in it; else with an administrator and a read-only operator."""
+    ADMINISTRATOR, READER = "anna", "rolf"
+    MAILBOX = harness.Tenant.MAILBOX
+
+    def __init__(self, world, is_new=False, extra=""):
+        self.world = world
+        self.sandbox = harness.Sandbox(world)
+        self.sandbox.set("smtp.limits", "off")
+        self.port = harness.quiet_port()  # the same after a restart
+        self.gateway = harness.Gateway(world, f'{extra}console: {{ address: "127.0.0.1:{self.port}" }}\n')
+        self.root = f"http://127.0.0.1:{self.port}"
+        self.sessions = {}
+        if not is_new:
+            self.people()
+
+    @property
+    def sign_in_root(self):
+        return self.sandbox.info["https"] if "https" in self.sandbox.info else self.sandbox.info["web"]
+
+    def setup_link(self):
+        """As the daemon prints it when it starts and nobody can sign in yet."""
+        return harness.until(lambda: re.search(r"https?://\S+/setup#\S+", self.gateway.process.text()), "the setup link").group()
+
+    def people(self):
+        console = self.gateway.console()
+        made = console.post("setup", {"token": self.setup_link().split("#")[1], "name": self.ADMINISTRATOR, "password": PASSWORDS[self.ADMINISTRATOR]})
+        assert made.status == 201, made
+        console.csrf = made.json["csrf"]
+        self.sessions[self.ADMINISTRATOR] = console
+        for path, body in ((f"operators/{self.READER}", {"name": self.READER, "role": "operator"}), (f"operators/{self.READER}/password", {"password": PASSWORDS[self.READER]})):
+            answer = console.put(path, body)
+            assert answer.status in (200, 201, 204, 404), answer
+
+    def session(self, name):
+        if name not in self.sessions:
+            self.sessions[name] = self.gateway.console()
+            answer = self.sessions[name].sign_in(name, PASSWORDS[name])
+            assert answer.status == 200, answer
+        return self.sessions[name]
+
+    def renew(self, name):
+        """As after a story that ended the session."""
+        self.sessions.pop(name, None)
+        return self.session(name)
+
+    # Something to look at
+
+    def provider(self):
+        g = self.gateway
+        g.prepare("provider", "add", self.sandbox.dir / "provider.yaml")
+        return "sandbox"
+
+    def registration(self, name, kind):
+        r = next(r for r in self.sandbox.info["registrations"] if r["name"] == kind)
+        credential = ["--secret-file", "-"] if r.get("secret") else ["--public"]
+        self.gateway.prepare("registration", "add", name, "--provider", "sandbox", "--tenant", r["tenant"], "--client-id", r["client_id"],
+                             *credential, stdin=r.get("secret"))
+        return r
+
+    def connect(self, address=MAILBOX, app="erp"):
+        """A mailbox that works without a person, and an app with its password."""
+        self.provider()
+        self.registration("m365", "app")
+        self.gateway.prepare("mailbox", "add", address, "--registration", "m365", "--grant", "app", "--protocols", "smtp", "imap", "pop3")
+        self.app(app, address)
+
+    def app(self, name, address=MAILBOX):
+        self.password = json.loads(self.gateway.prepare("app", "add", name, "--mailbox", address, "--json"))["password"]
+
+    def submit(self, subject, to="alice@contoso.example", body="Text\r\n"):
+        return self.gateway.submit("erp", self.password, self.MAILBOX, to, harness.letter(subject, body, to=to))
+
+    def bounce(self, subject="order 3 that nobody knows"):
+        self.sandbox.set("smtp.inject", "rcpt=550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found")
+        message = self.submit(subject, "nobody@contoso.example")
+        self.gateway.wait_state(message, "bounced")
+        self.sandbox.set("smtp.inject", "off")
+        return message
+
+    def hold(self, subject):
+        """One that waits for a person: the mailbox is paused meanwhile, so that nothing else happens to it."""
+        g = self.gateway
+        g.prepare("mailbox", "pause", self.MAILBOX)
+        message = self.submit(subject)
+        g.prepare("queue", "hold", message)
+        g.prepare("mailbox", "resume", self.MAILBOX)
+        return message
+
+    def park(self, receiver, name="hook", subject="An answer that nobody takes"):
+        """An endpoint whose receiver says "for good": one mail is parked. Its id."""
+        receiver.status = 410
+        self.gateway.prepare("endpoint", "add", name, "--mailbox", self.MAILBOX, "--webhook", receiver.url)
+        self.gateway.wait_event("inbox.connected", mailbox=self.MAILBOX)
+        self.sandbox.put(harness.letter(subject, to=self.MAILBOX, sender="ann@fabrikam.example"), self.MAILBOX)
+        return self.gateway.wait_event("mail.parked", endpoint=name)["item"]
+
+    def furnish(self, receiver):
+        """Something of every kind, well and unwell. What a page's address needs is in `facts`."""
+        self.receiver = receiver
+        g = self.gateway
+        self.connect()
+        self.registration("people", "web")
+        dead = "bob@contoso.example"
+        g.prepare("mailbox", "add", dead, "--registration", "people", "--grant", "code")
+        delivered = self.submit("order 1")
+        g.wait_state(delivered, "delivered")
+        self.facts = {"mailbox": self.MAILBOX, "dead": dead, "delivered": delivered, "bounced": self.bounce(), "held": self.hold("order 2"),
+                      "parked": self.park(receiver)}
+        anna = self.session(self.ADMINISTRATOR)
+        anna.put("keys/reporting", {"name": "reporting", "scopes": ["read"]})
+
+
+class Receiver:
+    """A program that web hooks call; it answers with `status`."""
+
+    def __init__(self):
+        self.status, self.bodies = 200, []
+        receiver = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):  # noqa: N802  (the base's name)
+                receiver.bodies.append(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+                self.send_response(receiver.status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
