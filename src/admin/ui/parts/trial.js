@@ -16,7 +16,7 @@ const remember = (address, to) => { try { localStorage.setItem(`test:${address}`
 const remembered = (address) => { try { return localStorage.getItem(`test:${address}`) ?? ''; } catch { return ''; } };
 
 export function trialView(page, address, { protocols = ['smtp', 'imap', 'pop3'], chosen = protocols.slice(0, 1), done = () => {} } = {}) {
-  const to = uid('to'), results = h('div.stack-wide');
+  const to = uid('to'), results = h('div.stack-wide.trial');
   const recipient = h('input', { id: to, type: 'email', value: remembered(address), placeholder: 'you@example.org', autocomplete: 'email', 'aria-describedby': `${to}-help` });
   const boxes = protocols.map((p) => h('input', { type: 'checkbox', value: p, checked: chosen.includes(p) }));
   const run = async () => {
@@ -34,7 +34,7 @@ export function trialView(page, address, { protocols = ['smtp', 'imap', 'pop3'],
     if (!wanted.length) fill(results, h('p', 'Choose at least one.'));
     done(isGood, wanted);
   };
-  return h('div.stack.form', h('fieldset.field', h('legend', 'What to test'), h('div.checks', boxes.map((b) => h('label.check', b, h('span', protocolNames[b.value]))))),
+  return h('div.stack', h('div.stack.form', h('fieldset.field', h('legend', 'What to test'), h('div.checks', boxes.map((b) => h('label.check', b, h('span', protocolNames[b.value]))))),
     h('div.field', h('label', { for: to }, 'Test address'), recipient, h('p.help', { id: `${to}-help` }, 'A short message is sent there. Empty: only the sign-in is tried.')),
-    h('div.actions', button('Test', run, { kind: 'primary', busy: 'Testing …' })), results);
+    h('div.actions', button('Test', run, { kind: 'primary', busy: 'Testing …' }))), results);
 }
