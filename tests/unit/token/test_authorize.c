@@ -28,7 +28,7 @@ static struct {
     unsigned count;
     uint32_t status;
     json_t *json;
-    char secret[64];
+    char secret[128];
 } heard[8];
 static struct verbs *verbs;
 static struct guesses *guesses;
@@ -603,6 +603,40 @@ static void test_rekey_by_verb(void **unused)
     assert_string_equal(world_stored_refresh(INFO), "r1");
 }
 
+/* Where a browser comes back, nobody knows an id: the state alone leads to the sign-in. And its end is the end of the owner's link. */
+static void test_a_landing_and_the_owners_link(void **unused)
+{
+    char url[256], nonce[64], token[128], wrong[128];
+    ask(1, "owner.link", "", "{\"address\":\"" INFO "\"}");
+    assert_int_equal(heard[1].status, 200);
+    snprintf(token, sizeof token, "%s", heard[1].secret);
+    snprintf(wrong, sizeof wrong, "%.*sx", (int)strlen(token) - 1, token);
+    ask(2, "owner.look", token, "{}");
+    assert_string_equal(text(2, "address"), INFO);
+    ask(2, "owner.look", wrong, "{}");
+    assert_int_equal(heard[2].status, 404);
+    assert_string_equal(finding(2), "owner.link");
+
+    ask(1, "authorize.start", "",
+        "{\"address\":\"" INFO "\",\"method\":\"console\",\"redirect_uri\":\"" REDIRECT "\"}");
+    snprintf(nonce, sizeof nonce, "%s", query("nonce"));
+    ask(3, "authorize.land", REDIRECT "?code=c&state=another", "{}");
+    assert_string_equal(finding(3), "grant.expired");
+    ask(3, "authorize.land", REDIRECT "?code=c", "{}");
+    assert_int_equal(heard[3].status, 422);
+    ask(4, "authorize.wait", "", "{\"id\":\"00\",\"address\":\"" DEVICE "\"}");
+    assert_string_equal(finding(4), "grant.expired");
+    snprintf(url, sizeof url, "%s?code=c&state=%s", REDIRECT, query("state"));
+    ask(5, "authorize.land", url, "{}");
+    answer_tokens(INFO, nonce, 0, "k1", "r1");
+    ask(2, "owner.look", token, "{}");
+    assert_int_equal(heard[2].status, 200); /* nothing is stored yet */
+    answer_keys(0, "k1");
+    assert_int_equal(heard[5].status, 200);
+    ask(2, "owner.look", token, "{}");
+    assert_int_equal(heard[2].status, 404);
+}
+
 static int free_keys(void **unused)
 {
     EVP_PKEY_free(world_key(0));
@@ -637,6 +671,7 @@ int main(void)
         TEST(test_certificates_by_verb),
         TEST(test_app_password_by_verb),
         TEST(test_rekey_by_verb),
+        TEST(test_a_landing_and_the_owners_link),
     };
     return cmocka_run_group_tests(tests, NULL, free_keys);
 }

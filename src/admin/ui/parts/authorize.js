@@ -120,7 +120,7 @@ async function linkView(page, mailbox, done, again) {
   const before = mailbox.grant_state?.since ?? '';
   const mail = `mailto:${encodeURIComponent(mailbox.user || mailbox.address)}?${new URLSearchParams({ subject: `Please sign in ${mailbox.address}`, body: `Please open this link and sign in as ${mailbox.user || mailbox.address}:\n\n${link.url}\n\nThe link works once.` }).toString().replaceAll('+', '%20')}`;
   const box = h('div.stack', h('p', 'Send this link to whoever may sign in as ', h('strong', mailbox.user || mailbox.address), '. It needs no account here, works once, and ends ', exact(link.ends), '. An earlier link of this mailbox no longer works.'),
-    copyable(link.url, 'link'), h('div.actions', h('a.button', { href: mail }, 'Write a mail with it'), button('Another way', again)), h('p.now', stateIcon('busy'), 'This page notices when the sign-in is done; you need not wait for it.'));
+    copyable(link.url, 'link'), /^https?:\/\/(127\.|\[::1\]|localhost)/.test(link.url) && h('p.state.person', stateIcon('person'), h('span', 'This address can be opened on this machine only. For others set console.public-url in the configuration, then reload.')), h('div.actions', h('a.button', { href: mail }, 'Write a mail with it'), button('Another way', again)), h('p.now', stateIcon('busy'), 'This page notices when the sign-in is done; you need not wait for it.'));
   page.every(4, async () => {
     const grant = await get(path`/mailboxes/${mailbox.address}/grant`, { signal: page.signal });
     if (grant.state !== 'ok' || (grant.since ?? '') === before || !box.isConnected) return;
