@@ -127,12 +127,14 @@ static size_t characters(struct bytes text)
 /* What is left beside the name must still be a password. */
 static bool is_made_of_name(struct bytes password, const char *name)
 {
-    size_t size = strlen(name);
-    for (size_t at = 0; size > 0 && at + size <= password.size; at++) {
-        if (bytes_equal_nocase(bytes_slice(password, at, at + size), bytes_of(name)))
-            return size >= 3 && password.size - size < OPERATOR_PASSWORD_MIN - 4;
+    size_t size = strlen(name), rest = 0, at = 0;
+    while (at < password.size) {
+        bool is_name = size >= 3 && at + size <= password.size &&
+                       bytes_equal_nocase(bytes_slice(password, at, at + size), bytes_of(name));
+        rest += !is_name;
+        at += is_name ? size : 1;
     }
-    return false;
+    return rest < password.size && rest < OPERATOR_PASSWORD_MIN - 4;
 }
 
 static bool check_password(const char *name, struct bytes password, struct fault *why)
