@@ -30,6 +30,29 @@ static void tell_lie(struct entra_call *c, const char *name, json_t *claims)
     }
 }
 
+/* As an application's token configuration may ask for; past 200 groups the ids give way to a source to ask. */
+static void add_groups(struct entra_call *c, const struct grant *g, json_t *claims)
+{
+    const char *text = switches_text(c->sandbox->switches, SWITCH_ID_TOKEN_GROUPS);
+    if (strcmp(text, "none") == 0 || *text == '\0')
+        return;
+    if (strcmp(text, "overage") == 0) {
+        json_object_set_new(claims, "_claim_names", json_pack("{s:s}", "groups", "src1"));
+        json_object_set_new(claims, "_claim_sources",
+                            json_pack("{s:{s:o}}", "src1", "endpoint",
+                                      json_sprintf("https://graph.windows.net/%s/users/%s/getMemberObjects",
+                                                   g->user->tenant->id, g->user->oid)));
+        return;
+    }
+    json_t *groups = json_array();
+    for (const char *at = text; *at;) {
+        size_t size = strcspn(at, ",");
+        json_array_append_new(groups, json_stringn(at, size));
+        at += size + (at[size] == ',');
+    }
+    json_object_set_new(claims, "groups", groups);
+}
+
 static json_t *make_claims(struct entra_call *c, const struct grant *g, const char *issuer, const char *audience)
 {
     int64_t now_s = loop_wall_ms(c->sandbox->loop) / 1000;
@@ -43,6 +66,7 @@ static json_t *make_claims(struct entra_call *c, const struct grant *g, const ch
                                g->user->tenant->id, "uti", id, "ver", "2.0");
     if (*g->nonce != 0)
         json_object_set_new(claims, "nonce", json_string(g->nonce));
+    add_groups(c, g, claims);
     return claims;
 }
 

@@ -129,6 +129,7 @@ const struct client clients[] = {
         .secret_id = "f0000000-0000-4000-8000-000000000001",
         .redirects = { { CLIENT_WEB, "http://localhost" },
                        { CLIENT_WEB, "https://localhost/callback" },
+                       { CLIENT_WEB, "http://localhost/signin/entra/callback" },
                        { CLIENT_WEB, "https://mail.contoso.example/oauth/callback" },
                        { CLIENT_WEB, "http://localhost/authorize/callback" },
                        { CLIENT_SPA, "http://localhost/spa" } },

@@ -59,6 +59,8 @@ const struct switch_row switch_rows[SWITCH_COUNT] = {
     [SWITCH_ID_TOKEN_LIE] = { "id-token.lie", SWITCH_CHOICE, SWITCH_COUNTED,
                               "none|signature|issuer|audience|nonce|expired|tenant|user|alg-none", "none",
                               "What is wrong with the next id_tokens." },
+    [SWITCH_ID_TOKEN_GROUPS] = { "id-token.groups", SWITCH_TEXT, 0, "none, ids with commas between, or overage", "none",
+                                 "Groups that id_tokens name; overage: so many that they say only where to ask." },
     [SWITCH_IDP_FAULT] = { "idp.fault", SWITCH_CHOICE, SWITCH_COUNTED,
                            "none|no-answer|close|empty|html|429|500|503|no-access-token|not-json|wrong-type|huge",
                            "none", "How the endpoints of idp.fault-at fail." },
