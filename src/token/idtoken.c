@@ -219,6 +219,22 @@ static bool check_claims(const json_t *claims, const struct idtoken_expected *e,
     return true;
 }
 
+/* Over 200 groups, Entra leaves the claim out and says so in _claim_names, or in hasgroups. */
+static void take_groups(const json_t *claims, struct arena *arena, struct idtoken_claims *out)
+{
+    const json_t *groups = json_object_get(claims, "groups"), *group;
+    size_t i, count = json_array_size(groups);
+    out->groups = arena_array(arena, count ? count : 1, sizeof *out->groups);
+    out->groups_count = 0;
+    json_array_foreach(groups, i, group)
+    {
+        if (json_is_string(group))
+            out->groups[out->groups_count++] = arena_strdup(arena, json_string_value(group));
+    }
+    out->has_more_groups = json_object_get(json_object_get(claims, "_claim_names"), "groups") != NULL ||
+                           json_is_true(json_object_get(claims, "hasgroups"));
+}
+
 static void take_claims(const json_t *claims, struct arena *arena, struct idtoken_claims *out)
 {
     out->preferred_username = arena_strdup(arena, text_of(claims, "preferred_username"));
@@ -227,6 +243,7 @@ static void take_claims(const json_t *claims, struct arena *arena, struct idtoke
     out->unique_name = arena_strdup(arena, text_of(claims, "unique_name"));
     out->tid = arena_strdup(arena, text_of(claims, "tid"));
     out->oid = arena_strdup(arena, text_of(claims, "oid"));
+    take_groups(claims, arena, out);
 }
 
 bool idtoken_verify(struct bytes text, const json_t *jwks, const struct idtoken_expected *expected, struct arena *arena,

@@ -21,6 +21,9 @@ struct idtoken_expected {
 struct idtoken_claims { /* texts are "" when absent, and live in the arena */
     const char *preferred_username, *upn, *email, *unique_name;
     const char *tid, *oid;
+    const char **groups; /* ids; in the arena */
+    size_t groups_count;
+    bool has_more_groups; /* so many that the token names none and says where to ask (reference: groups overage) */
 };
 
 /* Fault "grant.id-token". `is_key_unknown` tells that the JWKS has no such kid: worth one fresh JWKS and a second try. */

@@ -78,6 +78,12 @@ bool subject_of_mailbox(struct tokens *t, const struct mailbox *m, struct subjec
     return of_registration(t, m->registration, out, why);
 }
 
+bool subject_of_registration(struct tokens *t, const char *name, struct subject *out, struct fault *why)
+{
+    *out = (struct subject){ 0 };
+    return of_registration(t, name, out, why);
+}
+
 bool subject_of_grant(struct grant *g, struct subject *out, struct fault *why)
 {
     *out = (struct subject){ 0 };

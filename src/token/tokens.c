@@ -31,6 +31,7 @@ struct tokens *tokens_new(const struct tokens_parts *parts, const struct tokens_
     t->troubles = map_new();
     t->ca = map_new();
     list_init(&t->authorizations);
+    list_init(&t->visits);
     /* Serials go on counting over a restart, so that a relay's old serial is never taken for a new token's. */
     t->serial = (uint64_t)loop_wall_ms(parts->loop);
     loop_timer_init(&t->hourly, parts->loop, on_hour, t);
@@ -59,6 +60,7 @@ void tokens_free(struct tokens *t)
         return;
     loop_timer_stop(&t->hourly);
     authorizations_free(t);
+    oidc_free(t);
     subject_forget_files(t);
     map_each(t->grants, free_grant, NULL);
     map_each(t->said, free_value, NULL);

@@ -25,6 +25,7 @@ struct tokens {
     struct map *troubles;  /* address -> struct trouble */
     struct map *ca;        /* provider's ca-file -> PEM text (subject.c) */
     struct list authorizations;
+    struct list visits; /* oidc.c */
     struct loop_timer hourly;
     bool is_settled; /* all objects have come once */
     uint64_t serial;
@@ -85,6 +86,8 @@ struct subject {
     struct bytes ca_pem;
 };
 bool subject_of_mailbox(struct tokens *t, const struct mailbox *m, struct subject *out, struct fault *why);
+/* Of nobody's mailbox. */
+bool subject_of_registration(struct tokens *t, const char *name, struct subject *out, struct fault *why);
 bool subject_of_grant(struct grant *g, struct subject *out, struct fault *why);
 /* Client id, and secret or assertion for `audience`. */
 bool subject_sign_form(struct tokens *t, const struct subject *s, const char *audience, struct form *form,
@@ -135,6 +138,9 @@ void expiry_check(struct tokens *t);
 
 /* authorize.c */
 void authorizations_free(struct tokens *t);
+
+/* oidc.c */
+void oidc_free(struct tokens *t);
 bool authorization_is_pending(struct tokens *t, const char *address);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "doctor/finding.h"
 #include "token/certificate.h"
+#include "token/oidc.h"
 #include "token/owner.h"
 #include "token/verbs_private.h"
 #include "vault/seal.h"
@@ -29,6 +30,7 @@ void verbs_free(struct verbs *v)
     if (!v)
         return;
     authorize_forget_asker(v->parts.tokens, v);
+    oidc_forget_asker(v->parts.tokens, v);
     guesses_forget_asker(v->parts.guesses, v);
     free(v);
 }
@@ -328,6 +330,8 @@ static const struct verb verbs[] = {
     { "key.new", "name", key_new },
     { "key.check", NULL, key_check },
     { "key.forget", "name", key_forget },
+    { "oidc.start", "registration", oidc_start_asked },
+    { "oidc.finish", "id", oidc_finish_asked },
     { "vault.rekey", NULL, vault_rekey_verb },
 };
 
@@ -360,5 +364,6 @@ void verbs_ask(struct verbs *v, const struct admin_ask *ask)
 void verbs_cancel(struct verbs *v, uint64_t tag)
 {
     authorize_cancel(v->parts.tokens, v, tag);
+    oidc_cancel(v->parts.tokens, v, tag);
     guesses_cancel(v->parts.guesses, v, tag);
 }

@@ -5,7 +5,7 @@
 #include "token/owner.h"
 #include "token/verbs_private.h"
 
-static void on_authorized(void *ctx, uint64_t tag, const char *address, const json_t *result, const struct fault *why)
+void verbs_on_authorized(void *ctx, uint64_t tag, const char *address, const json_t *result, const struct fault *why)
 {
     struct verbs *v = ctx;
     if (result)
@@ -17,22 +17,23 @@ static void on_authorized(void *ctx, uint64_t tag, const char *address, const js
 void authorize_start_asked(const struct asked *a)
 {
     struct authorize_start start = { asked_text(a, "address"), asked_text(a, "method"), asked_text(a, "redirect_uri") };
-    authorize_begin(a->v->parts.tokens, &start, on_authorized, a->v, a->tag);
+    authorize_begin(a->v->parts.tokens, &start, verbs_on_authorized, a->v, a->tag);
 }
 
 void authorize_finish_asked(const struct asked *a)
 {
-    authorize_finish(a->v->parts.tokens, asked_text(a, "id"), a->secret, on_authorized, a->v, a->tag);
+    authorize_finish(a->v->parts.tokens, asked_text(a, "id"), a->secret, verbs_on_authorized, a->v, a->tag);
 }
 
 void authorize_wait_asked(const struct asked *a)
 {
-    authorize_wait(a->v->parts.tokens, asked_text(a, "id"), asked_text(a, "address"), on_authorized, a->v, a->tag);
+    authorize_wait(a->v->parts.tokens, asked_text(a, "id"), asked_text(a, "address"), verbs_on_authorized, a->v,
+                   a->tag);
 }
 
 void authorize_land_asked(const struct asked *a)
 {
-    authorize_land(a->v->parts.tokens, a->secret, on_authorized, a->v, a->tag);
+    authorize_land(a->v->parts.tokens, a->secret, verbs_on_authorized, a->v, a->tag);
 }
 
 static json_t *link_json(const struct mailbox *m, int64_t ends_ms)

@@ -2,6 +2,7 @@
  * may do is not the vault's matter. 401 is "not so", 429 "not now, for you", 503 "can't say now". */
 #include "base/text.h"
 #include "doctor/finding.h"
+#include "token/oidc.h"
 #include "token/tokens_private.h"
 #include "token/verbs_private.h"
 
@@ -134,4 +135,18 @@ void app_check(const struct asked *a)
     }
     struct login_question q = { asked_text(a, "user"), a->secret, asked_text(a, "host"), OBJECT_HTTP };
     login_check(a->v->parts.login, &q, on_app, a->v, a->tag);
+}
+
+/* ---- people who sign in at the provider ---- */
+
+void oidc_start_asked(const struct asked *a)
+{
+    oidc_begin(a->v->parts.tokens, asked_text(a, "registration"), asked_text(a, "redirect_uri"), verbs_on_authorized,
+               a->v, a->tag);
+}
+
+/* The address carries the code, so it travels as a secret. */
+void oidc_finish_asked(const struct asked *a)
+{
+    oidc_finish(a->v->parts.tokens, asked_text(a, "id"), a->secret, verbs_on_authorized, a->v, a->tag);
 }

@@ -35,7 +35,10 @@ const char *asked_text(const struct asked *a, const char *key); /* "" if absent 
 /* verbs_authorize.c: a person signs a mailbox in */
 verb_fn authorize_start_asked, authorize_finish_asked, authorize_wait_asked, authorize_land_asked, owner_link_asked,
     owner_look_asked;
+void verbs_on_authorized(void *ctx, uint64_t tag, const char *address, const json_t *result, const struct fault *why);
+
 /* verbs_people.c: who may come in */
+verb_fn oidc_start_asked, oidc_finish_asked;
 verb_fn operator_check, operator_password, operator_list, operator_forget, key_new, key_check, key_forget, app_check;
 
 #endif
