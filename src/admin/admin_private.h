@@ -172,6 +172,7 @@ struct admin {
     struct list requests, asks;
     struct directory *directory;
     struct sessions *sessions;
+    json_t *entra_groups; /* user name -> ids of groups, as of the last sign-in; NULL: none yet */
     struct loop_timer sweep;
     char bound[128]; /* the console's real address; "" : as configured */
     struct {
@@ -301,7 +302,14 @@ bool people_key(struct request *r, const char *name, struct principal *out);
 void people_changed(struct admin *a, uint32_t kind, const char *key);
 bool people_offer_entra(const struct admin *a); /* is there a sign-in with it? */
 
+/* oidc.c */
+/* What the settings make of a person at Entra, as of now. False: nothing. */
+bool entra_role(struct request *r, const char *user, enum operator_role *role);
+request_fn entra_start, entra_callback;
+
 /* signin.c */
+/* Opens a session for that operator and adds its cookie, and sets `p`; NULL: there is no such operator now. */
+const struct session *session_open_for(struct request *r, const char *name, struct principal *p);
 void sign_in_start(struct admin *a);
 void sign_in_stop(struct admin *a);
 /* Whoever this is has shown to be the operator of that name: opens a session, sets the cookie and responds with session_json(); false:

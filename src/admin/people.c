@@ -1,4 +1,6 @@
 /* What the objects say, as of now, of those who signed in: an operator that is switched off, or a key that ends, is out at once. */
+#include <string.h>
+
 #include "admin/admin_private.h"
 #include "base/text.h"
 
@@ -22,17 +24,20 @@ static uint32_t rights_of_role(const struct admin *a, enum operator_role role)
 bool people_operator(struct request *r, const char *name, struct principal *out)
 {
     const struct console_operator *o = directory_operator(r->admin->directory, name);
-    if (!o || o->is_disabled)
+    enum operator_role role = o ? o->role : OPERATOR_OPERATOR;
+    /* No operator's name has an '@': this one is known by the settings alone. */
+    bool is_entra = !o && strchr(name, '@') && entra_role(r, name, &role);
+    if ((!o || o->is_disabled) && !is_entra)
         return false;
     out->kind = PRINCIPAL_OPERATOR;
-    out->name = arena_strdup(r->arena, o->name);
-    out->rights = rights_of_role(r->admin, o->role);
+    out->name = arena_strdup(r->arena, o ? o->name : name);
+    out->rights = rights_of_role(r->admin, role);
     return true;
 }
 
 bool people_offer_entra(const struct admin *a)
 {
-    return false;
+    return !text_is_empty(a->conf->console.entra_registration);
 }
 
 bool people_key(struct request *r, const char *name, struct principal *out)

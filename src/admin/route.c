@@ -85,6 +85,8 @@ static const struct admin_route routes[] = {
     { "GET",  "/metrics",                         metrics_get,                RIGHT_READ,      SCOPE_ALL,     false },
     { "GET",  "/health/live",                     health_live,                RIGHT_NONE,      SCOPE_SELF,    false },
     { "GET",  "/health/ready",                    health_ready,               RIGHT_NONE,      SCOPE_SELF,    false },
+    { "GET",  "/signin/entra",                    entra_start,                RIGHT_NONE,      SCOPE_SELF,    false },
+    { "GET",  "/signin/entra/callback",           entra_callback,             RIGHT_NONE,      SCOPE_SELF,    false },
     /* Whoever has the link has the right. */
     { "GET",  RAW_LINK_PATH "{}",                 raw_link_get,               RIGHT_NONE,      SCOPE_SELF,    false },
     { NULL },

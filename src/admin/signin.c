@@ -80,24 +80,31 @@ static void set_cookie(struct request *r, const char *id, const char *more)
                                     id, r->is_secure ? "; Secure" : "", more));
 }
 
-bool session_begin(struct request *r, const char *name, unsigned status)
+const struct session *session_open_for(struct request *r, const char *name, struct principal *p)
 {
     char id[SESSION_ID_SIZE];
-    struct principal p = { .host = r->host };
-    if (!people_operator(r, name, &p)) {
-        respond_finding(r, 401, "console.password", "the name or the password is wrong");
-        return false;
-    }
+    if (!people_operator(r, name, p))
+        return NULL;
     /* Whoever signs in anew leaves the session that the browser had. */
     if (r->session)
         sessions_end(r->admin->sessions, r->session);
-    const struct session *s = sessions_open(r->admin->sessions, p.name, loop_now_ms(r->admin->loop), id);
+    const struct session *s = sessions_open(r->admin->sessions, p->name, loop_now_ms(r->admin->loop), id);
     set_cookie(r, id, "");
     secret_wipe(id, sizeof id);
-    log_info("console.signed-in", LOG_TEXT("name", p.name), LOG_TEXT("host", r->host));
-    audit_signed(r, "sign-in", p.name);
-    respond_json(r, status, session_json(r, &p, s));
-    return true;
+    log_info("console.signed-in", LOG_TEXT("name", p->name), LOG_TEXT("host", r->host));
+    audit_signed(r, "sign-in", p->name);
+    return s;
+}
+
+bool session_begin(struct request *r, const char *name, unsigned status)
+{
+    struct principal p = { .host = r->host };
+    const struct session *s = session_open_for(r, name, &p);
+    if (s)
+        respond_json(r, status, session_json(r, &p, s));
+    else
+        respond_finding(r, 401, "console.password", "the name or the password is wrong");
+    return s != NULL;
 }
 
 static void password_checked(struct request *r)
@@ -190,4 +197,5 @@ void sign_in_stop(struct admin *a)
 {
     loop_timer_stop(&a->sweep);
     sessions_free(a->sessions);
+    json_decref(a->entra_groups);
 }

@@ -26,6 +26,29 @@ const struct finding table_console[] = {
       .fix = FIX("Make another one an administrator first, with a password",
                  "Or do it on the machine itself: postern operator set NAME"),
       .who = FINDING_POSTERN_ADMIN },
+    { .id = "entra.not-set-up",
+      .kind = FAULT_REJECT,
+      .cause = "Signing in to the console with Entra is not set up.",
+      .fix = FIX("Name a registration in console.entra-registration, and people or groups in "
+                 "console.entra-administrators; then: postern reload"),
+      .who = FINDING_POSTERN_ADMIN },
+    { .id = "entra.not-listed",
+      .kind = FAULT_REJECT,
+      .cause = "Entra says who this is, but nothing here says that this person may come in.",
+      .fix = FIX("Make an operator of that user name: postern operator add NAME --entra-user USER",
+                 "Or name the user, or the id of one of the user's groups, in console.entra-administrators or "
+                 "console.entra-operators. Groups come only if the application's token configuration has the "
+                 "groups claim"),
+      .who = FINDING_POSTERN_ADMIN },
+    { .id = "entra.groups-overage",
+      .kind = FAULT_REJECT,
+      .cause = "This person is in so many groups that Entra names none of them in the sign-in.",
+      .fix = FIX(
+          "In the Entra admin center, Enterprise applications, this application: assign the groups to it, and in "
+          "App registrations, Token configuration, let the groups claim hold \"Groups assigned to the "
+          "application\" only",
+          "Or let the person in by name: postern operator add NAME --entra-user USER"),
+      .who = FINDING_ADMIN },
     { .id = "console.throttled",
       .kind = FAULT_RETRY,
       .cause = "Too many wrong passwords came from this address, so new ones are not looked at for some time.",

@@ -1,0 +1,273 @@
+/* Signing in to the console with Entra: the browser is sent there and comes back with a code, the vault says who it is, and an operator's
+ * object or the settings say whether that one may come in. A cookie ties the way back to the browser that was sent; it is Lax, as the
+ * way back begins on another site. */
+#include <string.h>
+
+#include "admin/admin_private.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "base/text.h"
+#include "doctor/finding.h"
+
+#define PATH "/signin/entra"
+#define COOKIE_LIFE_S 900
+#define BACK_MOST 512
+#define GROUPS_KEPT 4096
+
+/* ---- who may ---- */
+
+static bool is_listed(const struct conf_list *list, const char *text)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (text_equal_nocase(list->items[i], text))
+            return true;
+    return false;
+}
+
+static bool is_any_listed(const struct conf_list *list, const char *user, const json_t *groups)
+{
+    size_t i;
+    const json_t *group;
+    if (is_listed(list, user))
+        return true;
+    json_array_foreach(groups, i, group)
+    {
+        if (is_listed(list, json_string_value(group)))
+            return true;
+    }
+    return false;
+}
+
+static bool names_groups(const struct conf_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (!strchr(list->items[i], '@'))
+            return true;
+    return false;
+}
+
+static const char *lowered(struct arena *arena, const char *text)
+{
+    char *copy = arena_strdup(arena, text);
+    for (char *at = copy; *at; at++)
+        *at = (char)(*at >= 'A' && *at <= 'Z' ? *at - 'A' + 'a' : *at);
+    return copy;
+}
+
+bool entra_role(struct request *r, const char *user, enum operator_role *role)
+{
+    const struct conf *conf = r->admin->conf;
+    const json_t *groups = json_object_get(r->admin->entra_groups, lowered(r->arena, user));
+    if (text_is_empty(conf->console.entra_registration))
+        return false;
+    if (is_any_listed(&conf->console.entra_administrators, user, groups))
+        *role = OPERATOR_ADMINISTRATOR;
+    else if (is_any_listed(&conf->console.entra_operators, user, groups))
+        *role = OPERATOR_OPERATOR;
+    else
+        return false;
+    return true;
+}
+
+/* ---- the way there ---- */
+
+/* A path of the console, and of nothing else. */
+static const char *back_of(const char *text)
+{
+    bool is_path = text && text[0] == '/' && text[1] != '/' && text[1] != '\\' && strlen(text) <= BACK_MOST &&
+                   text_is_line(text);
+    return is_path ? text : "/";
+}
+
+static void set_cookie(struct request *r, const char *value, int life_s)
+{
+    request_add_header(r, "Set-Cookie",
+                       arena_printf(r->arena, "postern-entra=%s; Path=" PATH "; HttpOnly; SameSite=Lax; Max-Age=%d%s",
+                                    value, life_s, r->is_secure ? "; Secure" : ""));
+}
+
+/* For people, without a script: what went wrong, and what to do. */
+static void refuse_page(struct request *r, unsigned status, const json_t *problem)
+{
+    const json_t *finding = json_array_get(json_object_get(problem, "findings"), 0), *fix = NULL;
+    const char *detail = json_string_value(json_object_get(problem, "detail"));
+    const char *cause = json_string_value(json_object_get(finding, "cause"));
+    char *text = arena_printf(r->arena, "You are not signed in.\n\n%s\n%s\n", detail ? detail : "Not available now.",
+                              cause ? cause : "");
+    size_t i;
+    json_array_foreach(json_object_get(finding, "fix"), i, fix)
+        text = arena_printf(r->arena, "%s\n%zu. %s", text, i + 1, json_string_value(fix));
+    set_cookie(r, "", 0);
+    respond_plain(r, status, text);
+}
+
+static void refuse(struct request *r, unsigned status, const char *id, const char *seen)
+{
+    struct fault why;
+    fault_set(&why, FAULT_REJECT, id, "%s", seen);
+    json_t *problem = json_pack("{s:s, s:[o]}", "detail", why.text, "findings", finding_json_of_fault(&why, NULL));
+    log_warn("console.refused", LOG_TEXT("host", r->host), LOG_FAULT(&why));
+    refuse_page(r, status, problem);
+    json_decref(problem);
+}
+
+static void started(struct request *r)
+{
+    struct ask *k = &r->asks[0];
+    const char *id = json_string_value(json_object_get(k->json, "id"));
+    const char *url = json_string_value(json_object_get(k->json, "url")), *back = back_of(request_query(r, "back"));
+    if (k->status != 200 || !id || !url) {
+        refuse_page(r, k->status >= 400 ? k->status : 503, k->json);
+        return;
+    }
+    size_t room = strlen(back) * 4 / 3 + 4;
+    char *packed = arena_alloc(r->arena, room);
+    base64url_encode(bytes_of(back), packed, room);
+    set_cookie(r, arena_printf(r->arena, "%s.%s", id, packed), COOKIE_LIFE_S);
+    request_add_header(r, "Location", url);
+    respond_empty(r, 302);
+}
+
+void entra_start(struct request *r)
+{
+    const struct conf *conf = r->admin->conf;
+    if (text_is_empty(conf->console.entra_registration)) {
+        refuse(r, 404, "entra.not-set-up", "console.entra-registration is not set");
+        return;
+    }
+    char *root = conf_console_url(conf, r->admin->bound);
+    request_ask(r, ADMIN_PEER_VAULT, "oidc.start",
+                json_pack("{s:s, s:o}", "registration", conf->console.entra_registration, "redirect_uri",
+                          json_sprintf("%s" PATH "/callback", root)));
+    free(root);
+    request_then(r, started);
+}
+
+/* ---- the way back ---- */
+
+static void remember_groups(struct admin *a, const char *user, json_t *groups)
+{
+    if (!a->entra_groups)
+        a->entra_groups = json_object();
+    if (json_object_size(a->entra_groups) >= GROUPS_KEPT)
+        json_object_clear(a->entra_groups); /* who is signed in by a group does it again */
+    json_object_set(a->entra_groups, user, groups);
+}
+
+/* A page of our own that goes on by itself: a redirect would still count as coming from the other site, and the new cookie would not be
+ * sent with it. */
+static void go_on(struct request *r, const char *back)
+{
+    static const char page[] =
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Postern</title>"
+        "<meta http-equiv=\"refresh\" content=\"0; url=%s\"><p>Signed in. <a href=\"%s\">Go on</a>";
+    char *safe = arena_strdup(r->arena, back);
+    if (strpbrk(safe, "\"<>&'"))
+        safe = arena_strdup(r->arena, "/");
+    const char *html = arena_printf(r->arena, page, safe, safe);
+    request_add_header(r, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+    request_add_header(r, "Cache-Control", "no-store");
+    respond_octets(r, bytes_of(html), "text/html; charset=utf-8");
+}
+
+static const char *cookie(struct request *r)
+{
+    const char *value = MHD_lookup_connection_value(r->connection, MHD_COOKIE_KIND, "postern-entra");
+    return value ? value : "";
+}
+
+static const char *back_in_cookie(struct request *r)
+{
+    const char *dot = strchr(cookie(r), '.');
+    char *back = arena_alloc(r->arena, BACK_MOST + 1);
+    size_t size = 0;
+    if (!dot || !base64url_decode(bytes_of(dot + 1), (uint8_t *)back, BACK_MOST, &size))
+        return "/";
+    back[size] = '\0';
+    return back_of(back);
+}
+
+static void sign_in(struct request *r, const char *user, const json_t *answer)
+{
+    const struct conf *conf = r->admin->conf;
+    const struct console_operator *o = directory_operator_by_entra(r->admin->directory, user);
+    enum operator_role role;
+    struct principal p = { .host = r->host };
+    if (!o && !entra_role(r, user, &role)) {
+        bool lacks_groups = json_is_true(json_object_get(answer, "has_more_groups")) &&
+                            (names_groups(&conf->console.entra_administrators) ||
+                             names_groups(&conf->console.entra_operators));
+        refuse(r, 403, lacks_groups ? "entra.groups-overage" : "entra.not-listed",
+               arena_printf(r->arena, "%s signed in at Entra", user));
+        audit_refused(r, "operator", "");
+        return;
+    }
+    if (!session_open_for(r, o ? o->name : user, &p)) {
+        refuse(r, 403, "entra.not-listed",
+               arena_printf(r->arena, "%s signed in at Entra, and is switched off here", user));
+        audit_refused(r, "operator", o ? o->name : "");
+        return;
+    }
+    set_cookie(r, "", 0);
+    go_on(r, back_in_cookie(r));
+}
+
+static void finished(struct request *r)
+{
+    struct ask *k = &r->asks[0];
+    const char *name = json_string_value(json_object_get(k->json, "user"));
+    if (k->status != 200 || !name) {
+        log_warn("console.refused", LOG_TEXT("host", r->host), LOG_UNSIGNED("status", k->status));
+        refuse_page(r, k->status >= 400 ? k->status : 503, k->json);
+        audit_refused(r, "operator", "");
+        return;
+    }
+    const char *user = lowered(r->arena, name);
+    remember_groups(r->admin, user, json_object_get(k->json, "groups"));
+    sign_in(r, user, k->json);
+}
+
+struct query {
+    struct request *request;
+    const char *text;
+};
+
+/* The server has decoded it; the vault wants it as it came. */
+static enum MHD_Result gather(void *ctx, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    struct query *q = ctx;
+    struct arena *arena = q->request->arena;
+    static const char hex[] = "0123456789ABCDEF";
+    char *encoded = arena_alloc(arena, value ? 3 * strlen(value) + 1 : 1), *out = encoded;
+    if (!text_equal(name, "code") && !text_equal(name, "state") && !text_equal(name, "error") &&
+        !text_equal(name, "error_description"))
+        return MHD_YES;
+    for (const char *at = value ? value : ""; *at; at++) {
+        bool is_plain = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9') ||
+                        strchr("-._~", *at);
+        if (is_plain) {
+            *out++ = *at;
+        } else {
+            *out++ = '%';
+            *out++ = hex[(unsigned char)*at >> 4];
+            *out++ = hex[*at & 15];
+        }
+    }
+    *out = '\0';
+    q->text = arena_printf(arena, "%s%c%s=%s", q->text, strchr(q->text, '?') ? '&' : '?', name, encoded);
+    return MHD_YES;
+}
+
+void entra_callback(struct request *r)
+{
+    struct query q = { r, "https://console.invalid" PATH "/callback" };
+    const char *dot = strchr(cookie(r), '.');
+    if (!dot || dot == cookie(r)) {
+        refuse(r, 400, "grant.expired", "this browser has begun no sign-in, or did so too long ago");
+        return;
+    }
+    MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, gather, &q);
+    request_ask_secret(r, ADMIN_PEER_VAULT, "oidc.finish",
+                       json_pack("{s:o}", "id", json_stringn(cookie(r), (size_t)(dot - cookie(r)))), bytes_of(q.text));
+    request_then(r, finished);
+}
