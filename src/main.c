@@ -22,6 +22,8 @@ static const struct command commands[] = {
     { "operator", "people who may sign in to the console", operator_actions, NULL },
     { "key", "programs that may use the API", key_actions, NULL },
     { "audit", "who changed what, and who came in", audit_actions, NULL },
+    { "apply", "set up everything as one document has it, or nothing", apply_actions, NULL },
+    { "export", "everything that is set up, as one document", export_actions, NULL },
     { "reload", "read the configuration file again", reload_actions, NULL },
     { "vault", "the key that seals every secret", vault_actions, NULL },
     { NULL },

@@ -131,7 +131,8 @@ struct request {
     struct loop_io *watch; /* while it sleeps: the server would not notice that the client went away */
     struct stream stream;
     struct log_follow *follow;
-    struct bytes taken; /* secret on its way, between two rounds of asking; wiped with the request */
+    struct forgetting *apply; /* in the arena */
+    struct bytes taken;       /* secret on its way, between two rounds of asking; wiped with the request */
     bool is_operator_there;
     unsigned refused_status;
     json_t *refusal; /* while something is taken back */
@@ -385,6 +386,10 @@ const char *mailbox_state(bool is_paused, json_t *grant, json_t *traffic);
 bool mailbox_state_needs_person(const char *state);
 /* Why a person is needed: the vault's last error, or else what the queue holds the mail for. {"id","text"}, given; or NULL. */
 json_t *mailbox_reason(json_t *grant, json_t *traffic);
+/* apply.c */
+#define APPLY_BODY_LIMIT (2000u << 10)
+request_fn export_get, apply_post;
+void apply_free(struct request *r); /* what it holds outside of the arena */
 /* overview.c */
 request_fn overview_get;
 /* metrics.c */

@@ -38,6 +38,7 @@ void request_free(struct request *r)
     if (r->admin->setup.user == r)
         r->admin->setup.user = NULL;
     log_follow_free(r->follow);
+    apply_free(r);
     loop_io_free(r->watch);
     list_remove(&r->node);
     json_decref(r->json);

@@ -20,6 +20,8 @@ static const struct admin_route routes[] = {
     /* method, path,                              run,                        who has any of,  of which mailboxes, streams */
     { "GET",  API "/status",                      status_get,                 RIGHT_READ,      SCOPE_ALL,     false },
     { "GET",  API "/overview",                    overview_get,               RIGHT_READ,      SCOPE_ALL,     false },
+    { "GET",  API "/export",                      export_get,                 RIGHT_READ,      SCOPE_ALL,     false },
+    { "POST", API "/apply",                       apply_post,                 RIGHT_ADMIN,     SCOPE_ALL,     false },
     { "GET",  API "/roles",                       roles_get,                  RIGHT_READ,      SCOPE_ALL,     false },
     { "POST", API "/reload",                      daemon_reload,              RIGHT_ADMIN,     SCOPE_ALL,     false },
     { "GET",  API "/log",                         log_get,                    RIGHT_READ,      SCOPE_ALL,     false },

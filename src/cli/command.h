@@ -49,7 +49,7 @@ int cli_run(const struct command *command, int argc, char **argv);
 extern const struct action serve_actions[], check_actions[], status_actions[], provider_actions[],
     registration_actions[], mailbox_actions[], app_actions[], endpoint_actions[], fetch_actions[], queue_actions[],
     send_actions[], setup_actions[], log_actions[], reload_actions[], vault_actions[], operator_actions[],
-    key_actions[], audit_actions[];
+    key_actions[], audit_actions[], apply_actions[], export_actions[];
 int cmd_sendmail(int argc, char **argv);
 
 /* The built-in tenant lives outside of this room. */

@@ -19,7 +19,7 @@ enum {
 #define MSG_ADMIN_ASK(F, L) \
     F(U64, tag, 0) \
     F(TEXT, verb, 64) \
-    F(TEXT, json, 262144) /* an object, or "" */ \
+    F(TEXT, json, 2097152) /* an object, or "" */ \
     F(SECRET, secret, 65536)
 MSG_STRUCT(admin_ask, MSG_ADMIN_ASK);
 

@@ -195,6 +195,8 @@ bool object_kind_from_name(const char *name, enum object_kind *kind); /* either 
  * key (name or lower-cased address) is in its first field. */
 void *object_from_json(enum object_kind kind, const json_t *json, struct arena *arena, struct fault *why);
 json_t *object_to_json(enum object_kind kind, const void *object); /* given; every field, defaults included */
+/* The same without what reading it again fills in by itself: for people. Given. */
+json_t *object_to_short_json(enum object_kind kind, const void *object);
 const char *object_key(enum object_kind kind, const void *object);
 /* Differs where any field does: names the state of an object that somebody looked at before changing it. */
 struct object_etag {
@@ -216,6 +218,8 @@ void object_each_field(enum object_kind kind, object_field_fn *each, void *ctx);
 
 /* YAML document (a provider file, or one object) to JSON; the fault has line and column. */
 json_t *object_json_from_yaml(struct bytes text, struct fault *why);
+/* The other way, which reads back as the same; keys get their '-'. Added to `out`; false where that is full. */
+bool object_yaml_from_json(const json_t *json, struct buf *out);
 
 /* Address syntax: local@domain, lower-cased domain compared without case. Local parts compare without case too, as Exchange does. */
 bool object_address_is_valid(const char *address);

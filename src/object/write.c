@@ -65,6 +65,48 @@ static json_t *json_of_fields(const struct field *fields, const char *base)
     return object;
 }
 
+/* What an absent field is read as. */
+static bool is_initial(const struct field *f, const char *base)
+{
+    const void *at = base + f->offset;
+    switch (f->type) {
+    case FIELD_TEXT:
+        return **(const char *const *)at == '\0';
+    case FIELD_TEXTS:
+        return *(const size_t *)(const void *)(base + f->count_offset) == 0;
+    case FIELD_FLAG:
+        return *(const bool *)at == f->initial;
+    case FIELD_COUNT:
+    case FIELD_SET:
+        return *(const uint32_t *)at == 0;
+    case FIELD_CHOICE:
+        return *(const unsigned *)at == 0;
+    case FIELD_GROUP:
+        return false;
+    }
+    return false;
+}
+
+static json_t *short_json_of_fields(const struct field *fields, const char *base)
+{
+    json_t *object = json_object();
+    for (const struct field *f = fields; f->key; f++) {
+        if (f->is_read_only || is_initial(f, base))
+            continue;
+        json_t *value = f->type == FIELD_GROUP ? short_json_of_fields(f->group, base + f->offset)
+                                               : json_of_field(f, base);
+        if (f->type != FIELD_GROUP || json_object_size(value) > 0)
+            json_object_set(object, f->key, value);
+        json_decref(value);
+    }
+    return object;
+}
+
+json_t *object_to_short_json(enum object_kind kind, const void *object)
+{
+    return short_json_of_fields(object_tables[kind].fields, object);
+}
+
 json_t *object_to_json(enum object_kind kind, const void *object)
 {
     return json_of_fields(object_tables[kind].fields, object);

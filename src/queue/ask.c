@@ -16,6 +16,8 @@ static const struct verb {
     { "object.put", ask_object_put, "The object was not taken" },
     { "object.patch", ask_object_patch, "The change was not taken" },
     { "object.remove", ask_object_remove, "The object was not removed" },
+    { "object.export", ask_object_export, "The objects can't be written out" },
+    { "object.apply", ask_object_apply, "The document was not taken" },
     { "message.list", ask_message_list, "The messages can't be listed" },
     { "message.get", ask_message_get, "The message can't be shown" },
     { "message.content", ask_message_content, "The content can't be shown" },

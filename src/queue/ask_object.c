@@ -112,16 +112,24 @@ static bool write_audit(struct ask *a, enum object_kind kind, const char *key, c
     return ok;
 }
 
+bool ask_object_write(struct ask *a, enum object_kind kind, const char *key, const json_t *object, const char *json,
+                      struct fault *why)
+{
+    struct store *s = a->q->store;
+    if (json && strlen(json) >= JSON_SIZE)
+        return fault_set(why, FAULT_REJECT, "object.size", "the %s %s is too large", object_kind_name(kind), key);
+    return (json ? store_object_put(s, kind, key, json, why) : store_object_remove(s, kind, key, why)) &&
+           (json || kind != OBJECT_ENDPOINT || store_place_remove_all(s, key, why)) &&
+           write_audit(a, kind, key, object, why);
+}
+
 /* The store first: what is not kept must not be told. */
 static bool commit(struct ask *a, enum object_kind kind, const char *key, const json_t *object, const char *json,
                    struct fault *why)
 {
     struct queue *q = a->q;
-    bool ok = store_begin(q->store, why) &&
-              (json ? store_object_put(q->store, kind, key, json, why)
-                    : store_object_remove(q->store, kind, key, why)) &&
-              (json || kind != OBJECT_ENDPOINT || store_place_remove_all(q->store, key, why)) &&
-              write_audit(a, kind, key, object, why) && store_commit(q->store, why);
+    bool ok = store_begin(q->store, why) && ask_object_write(a, kind, key, object, json, why) &&
+              store_commit(q->store, why);
     if (!ok)
         store_rollback(q->store);
     return ok;
@@ -166,7 +174,7 @@ static bool keeps_administrator(struct ask *a, const char *key, const json_t *ob
            refuse(a, why, 409, "operator.last", "%s is the last administrator who can sign in", key);
 }
 
-static void tell(struct queue *q, enum object_kind kind, const char *key, const char *json)
+void ask_object_tell(struct queue *q, enum object_kind kind, const char *key, const char *json)
 {
     struct directory_object o = { .kind = kind, .key = key, .is_removed = !json, .json = json ? json : "" };
     map_each(q->lanes, wake_lane, q);
@@ -185,11 +193,9 @@ static bool change(struct ask *a, enum object_kind kind, const char *key, const 
     if (kind == OBJECT_OPERATOR && !keeps_administrator(a, key, object, why))
         return false;
     char *json = object ? json_dumps(object, JSON_COMPACT) : NULL;
-    bool ok = !json || strlen(json) < JSON_SIZE ||
-              fault_set(why, FAULT_REJECT, "object.size", "this %s is too large", object_kind_name(kind));
-    ok = ok && commit(a, kind, key, object, json, why) && directory_apply(q->directory, kind, key, object, why);
+    bool ok = commit(a, kind, key, object, json, why) && directory_apply(q->directory, kind, key, object, why);
     if (ok)
-        tell(q, kind, key, json);
+        ask_object_tell(q, kind, key, json);
     free(json);
     return ok;
 }
@@ -280,7 +286,7 @@ bool ask_object_patch(struct ask *a, struct fault *why)
     return ok;
 }
 
-static bool has_no_mail(struct ask *a, const char *address, struct fault *why)
+bool ask_object_has_no_mail(struct ask *a, const char *address, struct fault *why)
 {
     size_t queued = lane_of(a->q, address)->queued;
     if (queued == 0)
@@ -298,7 +304,7 @@ bool ask_object_remove(struct ask *a, struct fault *why)
     char key[KEY_SIZE];
     const void *object;
     if (!find(a, &kind, key, &object, why) || !is_as_seen(a, kind, key, object, why) ||
-        (kind == OBJECT_MAILBOX && !has_no_mail(a, key, why)))
+        (kind == OBJECT_MAILBOX && !ask_object_has_no_mail(a, key, why)))
         return false;
     if (kind == OBJECT_PROVIDER && ((const struct provider *)object)->is_builtin)
         return refuse(a, why, 409, "object.builtin", "the %s %s is built in and can't be removed",

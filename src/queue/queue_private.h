@@ -311,7 +311,8 @@ struct ask {
     int fd;          /* of message.content; -1 */
 };
 typedef bool ask_fn(struct ask *a, struct fault *why);
-ask_fn ask_object_list, ask_object_get, ask_object_put, ask_object_patch, ask_object_remove;
+ask_fn ask_object_list, ask_object_get, ask_object_put, ask_object_patch, ask_object_remove, ask_object_export,
+    ask_object_apply;
 ask_fn ask_message_list, ask_message_get, ask_message_content, ask_queue_stats, ask_mailbox_well, ask_overview;
 ask_fn ask_inbound_list, ask_inbound_get, ask_inbound_content, ask_inbound_stats, ask_inbound_retry, ask_inbound_remove;
 ask_fn ask_message_retry, ask_message_hold, ask_message_release, ask_message_remove;
@@ -322,6 +323,12 @@ json_t *ask_time_json(int64_t time);                   /* 0: null */
 json_t *ask_text_json(const char *text);               /* what is not UTF-8 is shown all the same */
 int ask_as_file(struct bytes body, struct fault *why); /* a descriptor of memory; -1 */
 json_t *ask_object_shown(struct queue *q, enum object_kind kind, const void *object); /* given */
+/* Into the open transaction, with its line in the audit; `object` and its text `json` NULL: out of it. */
+bool ask_object_write(struct ask *a, enum object_kind kind, const char *key, const json_t *object, const char *json,
+                      struct fault *why);
+/* To everybody, once it is committed. */
+void ask_object_tell(struct queue *q, enum object_kind kind, const char *key, const char *json);
+bool ask_object_has_no_mail(struct ask *a, const char *address, struct fault *why);
 void ask_objects_load(struct queue *q);
 const char *queued_state_name(const struct queued *m); /* of an open one */
 const char *lane_state_name(const struct lane *l);
