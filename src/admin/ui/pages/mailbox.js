@@ -10,7 +10,7 @@ import { time, day, daysUntil, number } from '../parts/time.js';
 import { meter } from '../parts/chart.js';
 import { toast } from '../parts/toast.js';
 import { here, doorOf } from '../parts/connect.js';
-import { authorizeView } from '../parts/authorize.js';
+import { authorizeView, isUnderWay } from '../parts/authorize.js';
 import { trialView, protocolNames } from '../parts/trial.js';
 import { exchangeView, isEntra } from '../parts/entra.js';
 import { grants } from './mailboxes.js';
@@ -81,7 +81,7 @@ export default async function (page) {
   const signIn = h('div');
   const isLost = !['ok', undefined].includes(grant.state);
   const showSignIn = () => fill(signIn, authorizeView(page, { mailbox: m, registration, place, done: () => { toast(`${address} is signed in, and used from now on`); page.every(1.2, () => (signal.aborted ? null : page.reload())); } }));
-  if (can('admin') && (isLost || sessionStorage.getItem(`authorize:${m.address}`))) showSignIn();
+  if (can('admin') && (isLost || isUnderWay(m.address))) showSignIn();
   const again = button(grants[m.grant] === grants.basic ? 'Set the password' : 'Authorize again', () => { showSignIn(); signIn.querySelector('input, button')?.focus(); });
 
   const edit = can('admin') && form({

@@ -1,5 +1,6 @@
 /* authorize.js - somebody signs in for a mailbox, in whichever way they can. What is under way outlives a reload.
  *   authorizeView(page, { mailbox, registration, place, done, chosen })     done(result) once the grant is stored
+ *   isUnderWay(address)                    one that was begun in this window, before a reload
  *   waysOf(mailbox, registration)          the ways that can work: [['console', 'Here, in this browser', help], ...] */
 import { h, fill, uid } from '../dom.js';
 import { get, post, put, path } from '../api.js';
@@ -37,6 +38,8 @@ function kept(address) {
     return null;
   }
 }
+
+export const isUnderWay = (address) => kept(address) !== null;
 
 const opener = (url, text) => h('a.button.primary', { href: url, target: '_blank', rel: 'noopener noreferrer' }, text);
 
