@@ -12,7 +12,7 @@
  *   set({ state: 'held' })  writes the query without loading anything         onLeave(fn)
  *   every(seconds, fn)      runs while the page is there and can be seen      lost(error)   what its faults are given to */
 import { h, fill, announce } from './dom.js';
-import { session, loadSession, Refused } from './api.js';
+import { session, loadSession, get, Refused } from './api.js';
 import { drawShell, mark, signInAgain } from './parts/shell.js';
 import { problem } from './parts/finding.js';
 
@@ -108,7 +108,7 @@ function showFault(page, error) {
   const view = problem(error, { retry: () => (error.isStuck ? location.reload() : page.reload()), level: 1 });
   fill(main, h('div.narrow', view));
   page.title(error.kind === 'missing' ? 'Not found' : 'Trouble');
-  if (error.kind === 'offline' || error.kind === 'restarting') page.every(3, () => page.reload());
+  if (error.kind === 'offline' || error.kind === 'restarting') page.every(3, () => (error.isStuck ? loadSession().then(() => location.reload()) : page.reload()));
 }
 
 /* What had the focus, found again in a page that was drawn anew. */
@@ -139,7 +139,8 @@ async function modelOf(found) {
     return await import(`./pages/${found.module}.js`);
   } catch (error) {
     console.warn(error); // a file that did not come is not asked for again before the whole page is
-    throw Object.assign(new Refused(500, { title: 'This page did not come', detail: 'Its file could not be loaded from Postern.' }), { isStuck: true });
+    const away = await get('/session', { impatient: true }).then(() => null, (e) => e);
+    throw Object.assign(away ?? new Refused(500, { title: 'This page did not come', detail: 'Its file could not be loaded from Postern.' }), { isStuck: true });
   }
 }
 
