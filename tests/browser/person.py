@@ -283,9 +283,9 @@ class Person:
         folder = RESULTS / "screens"
         folder.mkdir(parents=True, exist_ok=True)
         width, height = self.js("return [innerWidth, Math.max(innerHeight, Math.min(2400, document.documentElement.scrollHeight))]")
-        got = self.cdp("Page.captureScreenshot", format="webp", quality=80, captureBeyondViewport=True, optimizeForSpeed=True,
+        got = self.cdp("Page.captureScreenshot", format="jpeg", quality=85, captureBeyondViewport=True, optimizeForSpeed=True,
                        clip={"x": 0, "y": 0, "width": width, "height": height, "scale": 1})
-        (folder / f"{name}.webp").write_bytes(base64.b64decode(got["data"]))
+        (folder / f"{name}.jpg").write_bytes(base64.b64decode(got["data"]))
 
     def too_wide(self):
         """By how many pixels the page is wider than its window, and what sticks out."""
