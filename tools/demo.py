@@ -2,6 +2,7 @@
 """Shows Postern's main jobs on the built-in sandbox: an old program with a host, a port and a password sends and reads through
 Microsoft 365, and applications are handed what arrives. All is in a temporary directory and on loopback; nothing is left behind."""
 import argparse
+import email
 import hashlib
 import hmac
 import http.server
@@ -9,6 +10,7 @@ import json
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import smtplib
 import ssl
@@ -79,13 +81,14 @@ class Stage:
 
     def start_daemon(self):
         user = "user: root\n" if os.geteuid() == 0 else ""  # nobody else may look into the temporary directory
-        self.config.write_text(f"{user}state: {self.dir}/state\nhostname: postern.demo\nconsole: {{ address: none }}\nlisteners:\n"
+        self.config.write_text(f"{user}state: {self.dir}/state\nhostname: postern.demo\nconsole: {{ address: \"127.0.0.1:0\" }}\nlisteners:\n"
                                "  - { protocol: smtp, address: \"127.0.0.1:0\", tls: none }\n"
                                "  - { protocol: imap, address: \"127.0.0.1:0\", tls: none }\n")
         child = self.start("daemon", "serve", "-c", self.config)
         until(lambda: self._alive(child, "daemon") and self.call("status", check=False).returncode == 0, "the daemon")
-        listeners = json.loads((self.dir / "state/listeners.json").read_text())["listeners"]
-        ports = {entry["protocol"]: int(entry["address"].rsplit(":", 1)[1]) for entry in listeners}
+        places = json.loads((self.dir / "state/listeners.json").read_text())
+        ports = {entry["protocol"]: int(entry["address"].rsplit(":", 1)[1]) for entry in places["listeners"]}
+        self.console = places["console"]["address"]
         self.port, self.imap_port = ports["smtp"], ports["imap"]
 
     def _alive(self, child, name):
@@ -238,6 +241,33 @@ def send_ten_megabytes(stage, password):
     compare(stage, 2, sent)
 
 
+def send_by_http(stage, password):
+    chapter("A program sends a document by HTTP")
+    document = stage.dir / "invoice.pdf"
+    document.write_bytes(b"%PDF-1.4\n" + bytes(range(256)) * 400)
+    before = len(stage.arrived())
+    command = ["curl", "--silent", "--show-error", "--fail-with-body", "--config", "-", "--header", "Idempotency-Key: invoice-4711",
+               "--form", f"from={MAILBOX}", "--form", f"to={RECIPIENT}", "--form", "subject=Invoice 4711", "--form", "text=As a document.",
+               "--form", f"invoice=@{document};type=application/pdf", f"http://{stage.console}/api/v1/messages"]
+    note(paint("36", "$ " + " ".join(command).replace("--config -", "--user erp:PASSWORD")))
+    answers = []
+    for _ in range(2):  # the second time as a program does that heard no answer
+        done = subprocess.run(command, input=f'user = "erp:{password}"\n', capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failed(done.stdout + done.stderr)
+        answers.append(json.loads(done.stdout)["id"])
+    if answers[0] != answers[1]:
+        raise Failed(f"the same send became two messages: {answers}")
+    stage.wait_state(answers[0], "delivered")
+    arrived = email.message_from_bytes(stage.raw(stage.arrived()[-1]))
+    files = [part.get_payload(decode=True) for part in arrived.walk() if part.get_filename() == "invoice.pdf"]
+    if files != [document.read_bytes()]:
+        raise Failed("the document did not arrive as it was sent")
+    if len(stage.arrived()) != before + 1:
+        raise Failed("it arrived more than once")
+    good("it arrived octet for octet, and once though it was sent twice: the Idempotency-Key says that both are one")
+
+
 def submit(stage, password, subject, recipients=(RECIPIENT,)):
     with smtplib.SMTP("127.0.0.1", stage.port, timeout=60) as client:
         client.ehlo()
@@ -382,6 +412,9 @@ def go_on(stage, password):
     note(f"  postern sandbox set --dir {stage.dir}/sandbox idp.fault 503")
     note(f"  swaks --server 127.0.0.1:{stage.port} --auth-user erp --auth-password {password} --from {MAILBOX} --to {RECIPIENT}")
     note(f"what arrives: {stage.sandbox['web']}")
+    link = re.search(r"http://\S+/setup#\S+", stage.log("daemon"))
+    if link:
+        note(f"the console, for a name and a password of your own: {link[0]}")
     try:
         input("\n   Enter ends it. ")
     except (EOFError, KeyboardInterrupt):
@@ -399,6 +432,7 @@ def main():
         password = authorise(stage, args.interactive)
         send_by_swaks(stage, password)
         send_ten_megabytes(stage, password)
+        send_by_http(stage, password)
         throttled(stage, password)
         refused(stage, password)
         read_by_curl(stage, password)
