@@ -50,8 +50,9 @@ def test_somebody_else_who_signs_in_is_named_and_not_kept(person, scene):
 
 
 def test_with_a_code_on_another_device(person, scene):
-    address = "info@contoso.example"
+    address = "bob@contoso.example"
     scene.gateway.prepare("mailbox", "add", address, "--registration", "devices", "--grant", "device")
+    scene.sandbox.set("auto-user", address)
     scene.sandbox.set("auto-device", "approve")
     person.go(f"/mailboxes/{address}").choose("With a code").press("Authorize")
     code = person.until(lambda: person.js("return document.querySelector('.code .big')?.textContent"), "the code, big")
