@@ -285,12 +285,12 @@ static json_t *hour_of_shop(struct bench *b, size_t back)
 {
     json_t *items = json_object_get(bench_ask(b, "queue.overview", "{}"), "items"), *item;
     size_t i;
-    json_array_foreach(items, i, item)
-        if (strcmp(text_at(item, "mailbox"), SHOP) == 0) {
-            json_t *hours = json_object_get(item, "hours");
-            assert_int_equal(json_array_size(hours), 24);
-            return json_array_get(hours, 23 - back);
-        }
+    json_array_foreach(items, i, item) if (strcmp(text_at(item, "mailbox"), SHOP) == 0)
+    {
+        json_t *hours = json_object_get(item, "hours");
+        assert_int_equal(json_array_size(hours), 24);
+        return json_array_get(hours, 23 - back);
+    }
     fail();
     return NULL;
 }
