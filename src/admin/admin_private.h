@@ -270,6 +270,8 @@ bool upload_add(struct request *r, struct upload *u, struct bytes data, struct f
 void upload_fini(struct upload *u);
 /* send.c: the next bytes of a message; false: a refusal was responded. */
 bool submission_add(struct request *r, struct bytes data);
+/* The largest body that is read, in octets: a message of the largest size has room in it however it is written. */
+uint64_t submission_body_limit(const struct conf *conf);
 void submission_fini(struct submission *s); /* takes NULL */
 
 /* admit.c: who asks, what for, and whether they may, by the header fields alone. Sets r->route, or responds; at once, or when the

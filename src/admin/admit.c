@@ -88,7 +88,7 @@ static void admit(struct request *r, const struct admin_route *route)
         r->body.limit = STRANGER_BODY_LIMIT;
     else if (route->run == apply_post)
         r->body.limit = APPLY_BODY_LIMIT;
-    uint64_t most = route->streams_body ? r->admin->conf->limits.message_size : r->body.limit;
+    uint64_t most = route->streams_body ? submission_body_limit(r->admin->conf) : r->body.limit;
     if (length && text_to_u64(length, UINT64_MAX, &size) && size > most)
         respond_finding(r, 413, "api.too-large", "the body has %llu octets, and %llu are taken here",
                         (unsigned long long)size, (unsigned long long)most);

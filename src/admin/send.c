@@ -190,10 +190,15 @@ static bool begin(struct request *r)
     return true;
 }
 
+uint64_t submission_body_limit(const struct conf *conf)
+{
+    return 2 * conf->limits.message_size + ADMIN_BODY_LIMIT;
+}
+
 /* Blanks in base64 and parts without content cost no room, but must have an end. */
 static bool has_an_end(struct submission *s, size_t size)
 {
-    uint64_t most = 2 * s->request->admin->conf->limits.message_size + ADMIN_BODY_LIMIT;
+    uint64_t most = submission_body_limit(s->request->admin->conf);
     s->received += size;
     return s->received <= most ||
            send_refuse(s, NULL, "api.too-large", "the body is larger than %llu bytes", (unsigned long long)most);

@@ -249,7 +249,10 @@ class Console:
             headers.setdefault("Content-Type", "application/json")
         c = self.connection()
         try:
-            c.request(method, path, body, headers)
+            try:
+                c.request(method, path, body, headers)
+            except BrokenPipeError:
+                pass  # refused before the body's end; the answer is there
             answer = Answer(c.getresponse())
         finally:
             c.close()

@@ -363,7 +363,7 @@ def test_what_costs_nothing_has_an_end_too(world):
     tenant = Tenant(world, extra="limits: { message-size: 100K }")
     api = tenant.gateway.local()
     blanks = b'{"attachments":[{"content":"' + b" " * 780000 + b'"}]}'
-    refused(tenant, api.post("messages", blanks, headers={"Content-Type": "application/json"}), 413, "pointer", None, "larger than")
+    refused(tenant, api.post("messages", blanks, headers={"Content-Type": "application/json"}), 413, "pointer", None, "are taken here")
     body, headers = form(*[field("to", "")] * 4000)
     refused(tenant, api.post("messages", body, headers=headers), 400, "part", None, "more than 3000 parts")
 

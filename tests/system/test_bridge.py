@@ -274,8 +274,9 @@ def test_smtp_through_names_only_what_is_kept(house, room):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into other processes")
-def test_no_password_stays_in_the_memory_of_an_edge(house, room):
+def test_no_password_stays_in_the_memory_of_an_edge(world, certificates, identity, dovecot):
     """Neither a refused one, nor one that stands behind it in the same packet, comes in pieces, or opened the session."""
+    room = Room.of(world, certificates, identity, dovecot)
     first, second, third, fourth = (f"{n}-wrong-password" for n in ("first", "second", "third", "fourth"))
     with room.wire("imap") as one, room.wire("pop3") as two, room.imap_wire() as three:
         one.line(), two.line()
