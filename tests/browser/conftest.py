@@ -65,10 +65,7 @@ def pytest_runtest_makereport(item, call):
             break
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items):
-    """First, since one worker is busy with them for as long as the others are with all the rest."""
-    items.sort(key=lambda item: "tests/browser" not in str(item.path))
-    for item in items:
-        if "tests/browser" in str(item.path):
-            item.add_marker(pytest.mark.xdist_group("browser"))
+def pytest_itemcollected(item):
+    """At this moment, because xdist looks for groups as soon as all is collected."""
+    if "tests/browser" in str(item.path):
+        item.add_marker(pytest.mark.xdist_group("browser"))

@@ -16,7 +16,7 @@ class Scene:
 
     def __init__(self, world, is_new=False, extra=""):
         self.world = world
-        self.sandbox = harness.Sandbox(world)
+        self.sandbox = harness.Sandbox(world, binary=harness.SWIFT)
         self.sandbox.set("smtp.limits", "off")
         self.port = harness.quiet_port()  # the same after a restart
         self.gateway = harness.Gateway(world, f'{extra}console: {{ address: "127.0.0.1:{self.port}" }}\n')
@@ -98,11 +98,14 @@ class Scene:
         g.prepare("mailbox", "resume", self.MAILBOX)
         return message
 
+    def watch_state(self, endpoint):
+        return json.loads(self.gateway.prepare("endpoint", "show", endpoint, "--json")).get("watch_state", {}).get("state")
+
     def park(self, receiver, name="hook", subject="An answer that nobody takes"):
         """An endpoint whose receiver says "for good": one mail is parked. Its id."""
         receiver.status = 410
         self.gateway.prepare("endpoint", "add", name, "--mailbox", self.MAILBOX, "--webhook", receiver.url)
-        self.gateway.wait_event("inbox.connected", mailbox=self.MAILBOX)
+        harness.until(lambda: self.watch_state(name) == "idle", f"the endpoint {name} watching")
         self.sandbox.put(harness.letter(subject, to=self.MAILBOX, sender="ann@fabrikam.example"), self.MAILBOX)
         return self.gateway.wait_event("mail.parked", endpoint=name)["item"]
 
