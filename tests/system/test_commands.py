@@ -7,14 +7,14 @@ import subprocess
 import pytest
 import yaml
 
-from harness import BIN, Gateway, Tenant, letter, until
+from harness import BIN, SWIFT, Gateway, Tenant, letter, until
 
 MAILBOX = Tenant.MAILBOX
 DONE, REFUSED, USAGE = 0, 1, 2
 
 
-def run(*args, env=None, **kw):
-    return subprocess.run([BIN, *map(str, args)], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+def run(*args, env=None, binary=BIN, **kw):
+    return subprocess.run([binary, *map(str, args)], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
                           env={**os.environ, **(env or {})}, **kw)
 
 
@@ -23,11 +23,11 @@ def words_of(help_text):
 
 
 def actions():
-    """Every command, with each of its actions: what --help itself lists."""
-    for command in words_of(run("--help").stdout):
+    """Every command, with each of its actions: what --help itself lists. Each worker asks when it collects, so it has to be swift."""
+    for command in words_of(run("--help", binary=SWIFT).stdout):
         if command in ("sandbox", "sendmail"):
             continue  # have a form of their own, below
-        text = run(command, "--help").stdout
+        text = run(command, "--help", binary=SWIFT).stdout
         if text.startswith("Usage"):
             yield (command,)
         else:
