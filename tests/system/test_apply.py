@@ -100,9 +100,12 @@ def test_secrets_come_by_reference_and_a_refused_one_is_said(tenant):
     assert "still needs its secret" not in done.stderr and "app crm still needs its password" in done.stderr
     m = tenant.submit(letter("by the second registration"))
     g.wait_state(m, "delivered")
-    document["registrations"][-1] = {**new, "credential": "none"}
-    done = apply(g, yaml.safe_dump(document), env={"O4_SECRET": secret}, check=False)
-    assert done.returncode in (0, 1) and secret not in done.stdout + done.stderr
+    document["endpoints"] = [{"name": "hook", "mailbox": BOX, "kind": "webhook", "webhook": {"url": "https://crm.example/mail"},
+                              "key": {"env": "O4_KEY"}}]
+    done = apply(g, yaml.safe_dump(document), env={"O4_SECRET": secret, "O4_KEY": "2short"}, check=False)
+    assert done.returncode == 1 and "the key of endpoint hook was not taken" in done.stderr and "postern endpoint rotate hook" in done.stderr
+    assert secret not in done.stdout + done.stderr and "2short" not in done.stdout + done.stderr
+    assert g.json("endpoint", "show", "hook")["mailbox"] == BOX, "the objects are in force"
 
 
 def test_killed_in_the_middle_it_is_whole_or_not_at_all(tenant):
