@@ -168,6 +168,7 @@ bool tokens_forget(struct tokens *t, const char *mailbox, struct fault *why)
         !vault_remove(t->parts.vault, VAULT_MAILBOX_PASSWORD, mailbox, why))
         return false;
     map_remove(t->passwords, mailbox);
+    trouble_forget(t, mailbox); /* of another mailbox, should the address come again */
     if (g)
         grant_drop_sign_in(g);
     const struct mailbox *m = directory_mailbox(t->parts.directory, mailbox);
