@@ -93,12 +93,6 @@ static const struct entra_resource resources[] = {
         "User.Read", "Mail.Send.Shared", "Mail.ReadWrite.Shared" } },
 };
 
-const struct entra_resource *entra_resources(size_t *count)
-{
-    *count = sizeof resources / sizeof *resources;
-    return resources;
-}
-
 bool entra_resource_has(const struct entra_resource *r, const char *name)
 {
     if (strcasecmp(name, ".default") == 0)

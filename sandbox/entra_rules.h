@@ -40,7 +40,6 @@ struct entra_scopes {
     bool is_too_many;
 };
 
-const struct entra_resource *entra_resources(size_t *count);
 /* Splits a `scope` parameter; bare names are Microsoft Graph's. Texts are the arena's. */
 void entra_scopes_parse(const char *text, struct arena *arena, struct entra_scopes *out);
 

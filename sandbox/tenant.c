@@ -37,15 +37,6 @@ const struct user *user_find(const char *address)
     return NULL;
 }
 
-const struct user *user_by_oid(const char *oid)
-{
-    for (size_t i = 0; i < users_count; i++) {
-        if (strcmp(users[i].oid, oid) == 0)
-            return &users[i];
-    }
-    return NULL;
-}
-
 const struct client *client_find(const char *client_id)
 {
     for (size_t i = 0; i < clients_count; i++) {

@@ -60,7 +60,6 @@ extern const size_t tenants_count, users_count, clients_count;
 
 const struct tenant *tenant_find(const char *id_or_domain);
 const struct user *user_find(const char *address); /* by primary address or alias */
-const struct user *user_by_oid(const char *oid);
 const struct client *client_find(const char *client_id);
 bool user_is_alias(const struct user *u, const char *address); /* its own address, or one of its aliases */
 bool tenant_address_equal(const char *a, const char *b);

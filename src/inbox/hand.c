@@ -81,16 +81,6 @@ void hand_new(struct item *it)
     watcher_work_later(it->desk->watcher);
 }
 
-struct hand *hand_for(struct inbox *i, const struct item *it)
-{
-    LIST_EACH (node, &i->hands) {
-        struct hand *h = LIST_OF(node, struct hand, node);
-        if (!h->item && h->item_id == it->m.id && text_equal_nocase(h->endpoint, it->desk->endpoint))
-            return h;
-    }
-    return NULL;
-}
-
 void hand_detach(struct hand *h)
 {
     struct inbox *i = h->inbox;

@@ -139,7 +139,6 @@ void item_wait(struct item *it, const char *last, const char *finding, uint32_t 
 /* It waits for its header: the mailbox lists the message and does not give it. */
 bool item_is_unread(const struct item *it);
 void item_read(struct item *it, const struct inbox_item *m); /* here is its header */
-bool item_is_open(const struct item *it);                    /* somebody still wants the message to stay where it is */
 
 /* -- desk.c: an endpoint at work -- */
 
@@ -243,8 +242,6 @@ struct hand {
 
 void hand_new(struct item *it);
 void hand_drop(struct hand *h); /* without an outcome; a body is closed */
-struct hand *hand_for(struct inbox *i,
-                      const struct item *it); /* one that was left over from before the queue role came back */
 void hand_attach(struct hand *h, struct item *it);
 void hand_detach(struct hand *h); /* the item goes; a hand-over under way is kept until its outcome is known */
 bool hand_open_body(struct hand *h);

@@ -417,16 +417,6 @@ const char *inlet_host(const struct inlet *l)
     return l->host;
 }
 
-bool inlet_has_token(const struct inlet *l)
-{
-    return l->is_token;
-}
-
-int64_t inlet_token_ends_ms(const struct inlet *l)
-{
-    return l->expires_ms;
-}
-
 const struct token_view *inlet_token_view(const struct inlet *l)
 {
     return &l->view;

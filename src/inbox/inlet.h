@@ -43,9 +43,7 @@ struct pop3_client *inlet_pop3(struct inlet *l);
 void inlet_set_patience(struct inlet *l, int64_t ms);
 void inlet_close(struct inlet *l); /* its user is done: LOGOUT or QUIT, and nobody waits for the answer; takes NULL */
 void inlet_drop(struct inlet *l);  /* at once; takes NULL */
-const char *inlet_host(const struct inlet *l); /* "imap.example.org[192.0.2.1]:993" */
-bool inlet_has_token(const struct inlet *l);   /* signed in with a token, not a password */
-int64_t inlet_token_ends_ms(const struct inlet *l);
+const char *inlet_host(const struct inlet *l);                    /* "imap.example.org[192.0.2.1]:993" */
 const struct token_view *inlet_token_view(const struct inlet *l); /* of the token last given */
 
 /* For the door. */

@@ -225,8 +225,3 @@ void item_read(struct item *it, const struct inbox_item *m)
     keep_texts(it);
     item_set_last(it, "", "");
 }
-
-bool item_is_open(const struct item *it)
-{
-    return it->m.state == INBOX_WAITING || it->m.state == INBOX_PARKED;
-}

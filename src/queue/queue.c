@@ -132,11 +132,6 @@ void queue_reload(struct queue *q, const struct conf *conf)
     space_is_enough(q, NULL);
 }
 
-const struct directory *queue_directory(const struct queue *q)
-{
-    return q->directory;
-}
-
 void queue_mailbox_state(struct queue *q, const struct mailbox_state *state)
 {
     if (!directory_mailbox(q->directory, state->mailbox))

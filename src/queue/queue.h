@@ -42,7 +42,6 @@ void queue_free(struct queue *q); /* commits what is pending; takes NULL */
 typedef void queue_drained_fn(void *ctx);
 void queue_drain(struct queue *q, queue_drained_fn *drained, void *ctx);
 void queue_reload(struct queue *q, const struct conf *conf);
-const struct directory *queue_directory(const struct queue *q);
 struct queue_state queue_state(const struct queue *q); /* texts lent until the next turn */
 
 /* `m` is lent, m->fd taken. `submitted` runs exactly once, never from inside; with id 0 nothing was kept and `why` says why. A message

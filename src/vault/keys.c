@@ -131,9 +131,3 @@ bool keys_forget(struct keys *k, const char *given, struct fault *why)
     free(map_remove(k->hashes, name));
     return true;
 }
-
-bool keys_has(const struct keys *k, const char *given)
-{
-    char name[KEY_NAME_SIZE];
-    return take_name(bytes_of(given), name) && map_get(k->hashes, name);
-}

@@ -19,7 +19,6 @@ struct secret *keys_make(struct keys *k, const char *name, struct fault *why);
 /* Is this text a key in force? Then `name` is its, in lower case. Takes as long for a wrong one as for the right one. */
 bool keys_check(const struct keys *k, struct bytes text, char name[KEY_NAME_SIZE]);
 bool keys_forget(struct keys *k, const char *name, struct fault *why); /* missing is done */
-bool keys_has(const struct keys *k, const char *name);
 
 /* "postern.NAME.SECRET" taken apart: the name, in lower case. False: it is no key. */
 bool key_text_name(struct bytes text, char name[KEY_NAME_SIZE]);

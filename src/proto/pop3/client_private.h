@@ -85,7 +85,6 @@ void pop3_client_not_pop3(struct pop3_client *c, struct bytes seen);
 /* client_auth.c */
 bool pop3_client_choose_mechanism(struct pop3_client *c); /* false: the server offers nothing that serves */
 const char *pop3_client_wanted_mechanism(const struct pop3_client *c);
-enum pop3_step pop3_client_first_step(const struct pop3_client *c); /* of the sign-in */
 void pop3_say_credential(struct pop3_client *c);
 void pop3_say_auth(struct pop3_client *c);
 void pop3_say_user(struct pop3_client *c);
