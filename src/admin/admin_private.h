@@ -369,6 +369,8 @@ json_t *letter_json(const struct letter *l); /* given */
 /* credentials.c */
 /* The body's member `name` as bytes, or nothing; it leaves the JSON wiped, so that no later dump can show it. */
 struct bytes take_secret(struct request *r, json_t *body, const char *name);
+/* The first answer, with the new secret that came beside it as that member: the one time it is shown. */
+void respond_secret_once(struct request *r, const char *member);
 void wipe_taken(struct bytes secret);
 request_fn registration_secret, registration_certificate, mailbox_password, mailbox_grant, app_password, daemon_rekey;
 /* authorize.c */

@@ -85,14 +85,19 @@ void mailbox_grant(struct request *r)
     request_then(r, respond_first);
 }
 
-static void password_once(struct request *r)
+void respond_secret_once(struct request *r, const char *member)
 {
     struct ask *k = &r->asks[0];
     if (!respond_unless_ok(r, k))
         return;
-    struct bytes password = secret_bytes(k->secret);
-    json_object_set_new(k->json, "password", json_stringn((const char *)password.data, password.size));
+    struct bytes secret = secret_bytes(k->secret);
+    json_object_set_new(k->json, member, json_stringn((const char *)secret.data, secret.size));
     respond_first(r);
+}
+
+static void password_once(struct request *r)
+{
+    respond_secret_once(r, "password");
 }
 
 void app_password(struct request *r)

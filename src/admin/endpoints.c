@@ -77,12 +77,7 @@ void api_endpoints_list(struct request *r)
 
 static void key_once(struct request *r)
 {
-    struct ask *k = &r->asks[0];
-    if (!respond_unless_ok(r, k))
-        return;
-    struct bytes key = secret_bytes(k->secret);
-    json_object_set_new(k->json, "key", json_stringn((const char *)key.data, key.size));
-    respond_first(r);
+    respond_secret_once(r, "key");
 }
 
 static void ask_for_key(struct request *r)

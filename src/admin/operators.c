@@ -175,12 +175,7 @@ void operators_password(struct request *r)
 
 static void key_made(struct request *r)
 {
-    struct ask *k = &r->asks[0];
-    if (!respond_unless_ok(r, k))
-        return;
-    struct bytes key = secret_bytes(k->secret);
-    json_object_set_new(k->json, "key", json_stringn((const char *)key.data, key.size));
-    respond_first(r);
+    respond_secret_once(r, "key");
 }
 
 static void key_found(struct request *r)
