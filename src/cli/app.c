@@ -50,19 +50,10 @@ static int run_remove(struct cli *cli)
 }
 
 /* Prints the new password: the one time it can be seen. */
-static int new_password(struct cli *cli, struct api *api, const char *name)
+static int new_password(struct cli *cli, struct api *api)
 {
-    struct api_reply reply = { 0 };
-    const char *path = arena_printf(cli->arena, "%s/password", object_path(cli, OBJECT_APP, name));
-    int status = show_call(cli, api, "POST", path, NULL, &reply);
-    if (status == CLI_DONE && cli->is_json) {
-        show_json(reply.json);
-    } else if (status == CLI_DONE) {
-        fprintf(stderr, "User name %s; this password is shown once:\n", name);
-        printf("%s\n", show_member(cli, reply.json, "password"));
-    }
-    api_reply_fini(&reply);
-    return status;
+    const char *notice = arena_printf(cli->arena, "User name %s; this password is shown once:", cli_operand(cli, 0));
+    return object_secret_once(cli, api, OBJECT_APP, "password", "password", notice);
 }
 
 static int add_with_password(struct cli *cli, struct api *api, const json_t *object, struct api_reply *reply)
@@ -72,7 +63,7 @@ static int add_with_password(struct cli *cli, struct api *api, const json_t *obj
     if (status != CLI_DONE)
         return status;
     if (!json_is_false(json_object_get(object, "has_password"))) {
-        status = new_password(cli, api, name);
+        status = new_password(cli, api);
         if (status != CLI_DONE)
             object_undo(cli, api, OBJECT_APP, name);
     } else if (cli->is_json) {
@@ -101,27 +92,13 @@ static int run_add(struct cli *cli)
 
 static int run_set(struct cli *cli)
 {
-    struct api_reply reply = { 0 };
-    struct fault why = { 0 };
-    json_t *changes = object_args_json(&cli->options, &why);
-    if (!changes)
-        return show_fault(cli, &why);
-    struct api *api = api_open(cli);
-    int status = api ? object_patch(cli, api, OBJECT_APP, changes, &reply) : CLI_REFUSED;
-    if (status == CLI_DONE && cli->is_json)
-        show_json(reply.json);
-    else if (status == CLI_DONE)
-        show_done(cli, "app %s is changed", cli_operand(cli, 0));
-    api_reply_fini(&reply);
-    api_close(api);
-    json_decref(changes);
-    return status;
+    return object_set(cli, OBJECT_APP);
 }
 
 static int run_rotate(struct cli *cli)
 {
     struct api *api = api_open(cli);
-    int status = api ? new_password(cli, api, cli_operand(cli, 0)) : CLI_REFUSED;
+    int status = api ? new_password(cli, api) : CLI_REFUSED;
     api_close(api);
     return status;
 }

@@ -52,17 +52,8 @@ static int run_remove(struct cli *cli)
 /* Prints the key: the one time it can be seen. */
 static int new_secret(struct cli *cli, struct api *api)
 {
-    struct api_reply reply = { 0 };
-    const char *path = arena_printf(cli->arena, "%s/secret", object_path(cli, OBJECT_KEY, cli_operand(cli, 0)));
-    int status = show_call(cli, api, "POST", path, NULL, &reply);
-    if (status == CLI_DONE && cli->is_json) {
-        show_json(reply.json);
-    } else if (status == CLI_DONE) {
-        fprintf(stderr, "This key is shown once; send it as Authorization: Bearer KEY:\n");
-        printf("%s\n", show_member(cli, reply.json, "key"));
-    }
-    api_reply_fini(&reply);
-    return status;
+    return object_secret_once(cli, api, OBJECT_KEY, "secret", "key",
+                              "This key is shown once; send it as Authorization: Bearer KEY:");
 }
 
 static int run_add(struct cli *cli)
@@ -89,21 +80,7 @@ static int run_add(struct cli *cli)
 
 static int run_set(struct cli *cli)
 {
-    struct api_reply reply = { 0 };
-    struct fault why = { 0 };
-    json_t *changes = object_args_json(&cli->options, &why);
-    if (!changes)
-        return show_fault(cli, &why);
-    struct api *api = api_open(cli);
-    int status = api ? object_patch(cli, api, OBJECT_KEY, changes, &reply) : CLI_REFUSED;
-    if (status == CLI_DONE && cli->is_json)
-        show_json(reply.json);
-    else if (status == CLI_DONE)
-        show_done(cli, "key %s is changed", cli_operand(cli, 0));
-    api_reply_fini(&reply);
-    api_close(api);
-    json_decref(changes);
-    return status;
+    return object_set(cli, OBJECT_KEY);
 }
 
 static int run_rotate(struct cli *cli)

@@ -233,3 +233,38 @@ int object_patch(struct cli *cli, struct api *api, enum object_kind kind, const 
     api_reply_fini(reply);
     return show_outcome(cli, api_call_if(api, "PATCH", path, changes, etag, reply, &why), reply, &why);
 }
+
+int object_set(struct cli *cli, enum object_kind kind)
+{
+    struct api_reply reply = { 0 };
+    struct fault why = { 0 };
+    json_t *changes = object_args_json(&cli->options, &why);
+    if (!changes)
+        return show_fault(cli, &why);
+    struct api *api = api_open(cli);
+    int status = api ? object_patch(cli, api, kind, changes, &reply) : CLI_REFUSED;
+    if (status == CLI_DONE && cli->is_json)
+        show_json(reply.json);
+    else if (status == CLI_DONE)
+        show_done(cli, "%s %s is changed", object_kind_name(kind), cli_operand(cli, 0));
+    api_reply_fini(&reply);
+    api_close(api);
+    json_decref(changes);
+    return status;
+}
+
+int object_secret_once(struct cli *cli, struct api *api, enum object_kind kind, const char *leaf, const char *member,
+                       const char *notice)
+{
+    struct api_reply reply = { 0 };
+    const char *path = arena_printf(cli->arena, "%s/%s", object_path(cli, kind, cli_operand(cli, 0)), leaf);
+    int status = show_call(cli, api, "POST", path, NULL, &reply);
+    if (status == CLI_DONE && cli->is_json) {
+        show_json(reply.json);
+    } else if (status == CLI_DONE) {
+        fprintf(stderr, "%s\n", notice);
+        printf("%s\n", show_member(cli, reply.json, member));
+    }
+    api_reply_fini(&reply);
+    return status;
+}

@@ -29,5 +29,10 @@ void object_undo(struct cli *cli, struct api *api, enum object_kind kind, const 
 int object_secret(struct cli *cli, struct api *api, const char *path, const char *member, const struct secret *secret);
 int object_patch(struct cli *cli, struct api *api, enum object_kind kind, const json_t *changes /* lent */,
                  struct api_reply *reply);
+int object_set(struct cli *cli, enum object_kind kind); /* all of `set`, where options alone say what changes */
+/* Has a secret of the first operand made at `leaf` of it ("password"), and prints the answer's `member`: the one time it can be seen.
+ * `notice` goes before it, for people. */
+int object_secret_once(struct cli *cli, struct api *api, enum object_kind kind, const char *leaf, const char *member,
+                       const char *notice);
 
 #endif

@@ -63,16 +63,6 @@ static struct secret *new_password(struct cli *cli, struct fault *why)
     return secret_input(option_text(&cli->options, "password-file", NULL), prompt, why);
 }
 
-static int finish(struct cli *cli, const char *done, int status, struct api_reply *reply)
-{
-    if (status == CLI_DONE && cli->is_json)
-        show_json(reply->json);
-    else if (status == CLI_DONE)
-        show_done(cli, "operator %s is %s", cli_operand(cli, 0), done);
-    api_reply_fini(reply);
-    return status;
-}
-
 /* Somebody who signs in with Entra only needs no password. */
 static bool wants_password(struct cli *cli)
 {
@@ -90,7 +80,11 @@ static int add(struct cli *cli, const json_t *object, const struct secret *passw
         if (status != CLI_DONE)
             object_undo(cli, api, OBJECT_OPERATOR, name);
     }
-    status = finish(cli, "added", status, &reply);
+    if (status == CLI_DONE && cli->is_json)
+        show_json(reply.json);
+    else if (status == CLI_DONE)
+        show_done(cli, "operator %s is added", name);
+    api_reply_fini(&reply);
     api_close(api);
     return status;
 }
@@ -115,17 +109,7 @@ static int run_add(struct cli *cli)
 
 static int run_set(struct cli *cli)
 {
-    struct api_reply reply = { 0 };
-    struct fault why = { 0 };
-    json_t *changes = object_args_json(&cli->options, &why);
-    if (!changes)
-        return show_fault(cli, &why);
-    struct api *api = api_open(cli);
-    int status = api ? object_patch(cli, api, OBJECT_OPERATOR, changes, &reply) : CLI_REFUSED;
-    status = finish(cli, "changed", status, &reply);
-    api_close(api);
-    json_decref(changes);
-    return status;
+    return object_set(cli, OBJECT_OPERATOR);
 }
 
 static int run_password(struct cli *cli)
