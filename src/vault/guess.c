@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
+#include "vault/hasher.h"
 #include "vault/login_cache.h"
 #include "vault/throttle.h"
 
@@ -27,10 +28,13 @@ struct guesses {
     struct list line;
     size_t line_count;
     struct loop_timer next;
+    struct hasher *hasher;
+    const struct guess *compared; /* with the hash that the hasher has just now; NULL: it was dropped meanwhile */
     char dummies[PASSWORD_COSTS][PASSWORD_HASH_SIZE]; /* of passwords that nobody has: the work for unknown names */
 };
 
 static void work(void *ctx);
+static void on_compared(void *ctx, const struct secret *typed, const char *hash, bool is_right);
 
 struct guesses *guesses_new(struct loop *loop)
 {
@@ -40,6 +44,7 @@ struct guesses *guesses_new(struct loop *loop)
     all->throttle = throttle_new();
     list_init(&all->line);
     loop_timer_init(&all->next, loop, work, all);
+    all->hasher = hasher_new(loop, on_compared, all);
     for (unsigned cost = 0; cost < PASSWORD_COSTS; cost++)
         password_hash_of_nobody((enum password_cost)cost, all->dummies[cost]);
     return all;
@@ -47,6 +52,8 @@ struct guesses *guesses_new(struct loop *loop)
 
 static void drop(struct guesses *all, struct guess *g)
 {
+    if (all->compared == g)
+        all->compared = NULL;
     list_remove(&g->node);
     all->line_count--;
     secret_free(g->typed);
@@ -60,6 +67,7 @@ void guesses_free(struct guesses *all)
     if (!all)
         return;
     loop_timer_stop(&all->next);
+    hasher_free(all->hasher);
     LIST_EACH (at, &all->line)
         drop(all, LIST_OF(at, struct guess, node));
     login_cache_free(all->cache);
@@ -157,23 +165,41 @@ static const char *next_hash(struct guesses *all, const struct guess *g)
     return unknown;
 }
 
-/* One hash per turn: other questions, and tokens, are answered in between. */
+static void go_on(struct guesses *all)
+{
+    if (!list_is_empty(&all->line) && !hasher_is_busy(all->hasher))
+        loop_timer_start(&all->next, 0);
+}
+
+/* A name that nobody has costs the same as any; what was typed for it is remembered under the name. */
+static void on_compared(void *ctx, const struct secret *typed, const char *hash, bool is_right)
+{
+    struct guesses *all = ctx;
+    struct guess *g = (struct guess *)(uintptr_t)all->compared;
+    bool is_dummy = g && text_equal(hash, all->dummies[g->owner->cost]);
+    all->compared = NULL;
+    if (g) {
+        login_cache_put(all->cache, is_dummy ? g->user : hash, typed, is_right && !is_dummy);
+        if (!next_hash(all, g))
+            drop(all, g);
+    }
+    go_on(all);
+}
+
 static void work(void *ctx)
 {
     struct guesses *all = ctx;
-    if (list_is_empty(&all->line))
+    if (list_is_empty(&all->line) || hasher_is_busy(all->hasher))
         return;
     struct guess *g = LIST_OF(all->line.next, struct guess, node);
-    const char *hash = next_hash(all, g), *dummy = all->dummies[g->owner->cost];
+    const char *hash = next_hash(all, g);
     if (hash) {
-        bool is_right = password_is(g->typed, hash);
-        login_cache_put(all->cache, hash == dummy ? g->user : hash, g->typed, is_right && hash != dummy);
-        hash = next_hash(all, g);
-    }
-    if (!hash)
+        all->compared = g;
+        hasher_start(all->hasher, g->typed, hash);
+    } else {
         drop(all, g);
-    if (!list_is_empty(&all->line))
-        loop_timer_start(&all->next, 0);
+        go_on(all);
+    }
 }
 
 static bool is_throttled(const struct guesses *all, const struct guess *g)
@@ -199,13 +225,12 @@ void guesses_ask(struct guesses *all, struct guess *g)
 {
     list_append(&all->line, &g->node);
     all->line_count++;
-    bool is_first = all->line.next == &g->node;
     if (!next_hash(all, g))
         drop(all, g);
     else if (is_throttled(all, g))
         end_unseen(all, g, GUESS_THROTTLED);
     else if (is_line_full(all, g->host))
         end_unseen(all, g, GUESS_BUSY);
-    else if (is_first)
-        loop_timer_start(&all->next, 0);
+    else
+        go_on(all);
 }

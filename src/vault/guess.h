@@ -1,6 +1,6 @@
 /* vault/guess.h - is what was typed the password behind one of these hashes? One line for all who sign in with a password.
  *
- * Seen before: answered at once. Else the Argon2id work is done one hash per turn of the loop, in a bounded line. A name that nobody
+ * Seen before: answered at once. Else the Argon2id work is done one hash at a time beside the loop (hasher.h), in a bounded line. A name that nobody
  * has costs the same work and gets the same answer as a wrong password. Wrong ones are counted per name and address, and per
  * address: past a limit new ones are not looked at for a while; one that is known to be right always passes. */
 #ifndef VAULT_GUESS_H

@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import sqlite3
+import statistics
+import time
 
 import pytest
 
@@ -121,6 +123,27 @@ def test_wrong_passwords_slow_down_who_tries_and_not_who_knows(gateway, anna):
     assert all(int(a.headers["Retry-After"]) > 0 for a in answers if a.status == 429)
     assert signed_in(gateway, "anna", ANNA)  # known to be right: it passes all the same
     assert gateway.console().sign_in("nobody", "some long password").status == 401  # counted by name
+
+
+def test_the_vault_answers_while_passwords_are_compared(gateway, anna):
+    """Each comparison takes long, on purpose; tokens are handed out by the same process."""
+    def timed(ask):
+        begun = time.monotonic()
+        answer = ask()
+        return time.monotonic() - begun, answer.status
+
+    def hammer(n):
+        return timed(lambda: gateway.console().sign_in(f"nobody{n}", f"wrong password {n}"))
+
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        tries = [pool.submit(hammer, n) for n in range(24)]
+        asked = []
+        while not all(t.done() for t in tries):
+            asked.append(timed(lambda: anna.get("operators")))  # it asks the vault, too
+    wrong = [t.result() for t in tries]
+    assert {s for _, s in wrong} == {401} and {s for _, s in asked} == {200}
+    # Behind a comparison each would wait for about a third of what the three wait for each other.
+    assert statistics.median(t for t, _ in asked) < statistics.median(t for t, _ in wrong) / 6, (asked, wrong)
 
 
 def test_without_the_vault_nobody_is_called_wrong(gateway, anna):

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,12 +70,19 @@ static int tear_down(void **unused)
     return system(command);
 }
 
+/* The hash is made beside the loop: turns go by, and no time of the loop's clock. */
+static void turn(void)
+{
+    loop_turn(loop, 0);
+    sched_yield();
+}
+
 static bool check(const char *name, const char *password, const char *host)
 {
     unsigned before = count;
     operators_check(operators, name, bytes_of(password), host, on_verdict, NULL, 1);
     while (count == before)
-        loop_advance(loop, 1);
+        turn();
     return last.is_ok;
 }
 
@@ -163,6 +171,37 @@ static void test_a_cancelled_question_is_dropped(void **unused)
     guesses_cancel(guesses, &state, 7);
     loop_advance(loop, 100);
     assert_int_equal(count, 0);
+    /* Neither is one heard of that was cancelled while it was compared; and what comes behind it is. */
+    operators_check(operators, "anna", bytes_of(GOOD), "192.0.2.1", on_verdict, &state, 8);
+    turn();
+    guesses_cancel(guesses, &state, 8);
+    assert_false(check("anna", "not this one either", "192.0.2.1"));
+    assert_int_equal(count, 1);
+}
+
+/* Tokens are handed out by the same loop. */
+static void test_the_loop_goes_on_while_passwords_are_compared(void **unused)
+{
+    unsigned turns = 0;
+    assert_true(set("anna", GOOD));
+    assert_true(check("anna", GOOD, "192.0.2.1"));
+    unsigned before = count;
+    for (uint64_t i = 0; i < 3; i++)
+        operators_check(operators, "bert",
+                        bytes_of(i == 0   ? "one"
+                                 : i == 1 ? "two"
+                                          : "three"),
+                        "192.0.2.2", on_verdict, NULL, i);
+    turn();
+    operators_check(operators, "anna", bytes_of(GOOD), "192.0.2.1", on_verdict, NULL, 9);
+    assert_int_equal(count, before + 1); /* what is known waits for nobody */
+    assert_true(last.is_ok);
+    for (; count < before + 4; turns++)
+        turn();
+    assert_true(turns > 30); /* each comparison lasts for many of them */
+    /* One that is under way when all ends. */
+    operators_check(operators, "bert", bytes_of("four"), "192.0.2.2", on_verdict, NULL, 4);
+    turn();
 }
 
 static void test_a_key_is_good_until_there_is_another(void **unused)
@@ -210,7 +249,7 @@ int main(void)
         CASE(test_a_password_counts_as_it_is),      CASE(test_a_new_password_ends_the_old_one),
         CASE(test_easy_ones_are_refused),           CASE(test_a_thousand_wrong_ones_lock_out_their_sender_alone),
         CASE(test_a_cancelled_question_is_dropped), CASE(test_a_key_is_good_until_there_is_another),
-        CASE(test_what_is_nearly_a_key_is_none),
+        CASE(test_what_is_nearly_a_key_is_none),    CASE(test_the_loop_goes_on_while_passwords_are_compared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

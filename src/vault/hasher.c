@@ -1,0 +1,111 @@
+#include "vault/hasher.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+
+struct hasher {
+    hasher_done_fn *done;
+    void *ctx;
+    struct loop_io *io;
+    int event; /* the thread has ended, or nearly */
+    pthread_t thread;
+    bool is_busy;
+    struct secret *typed;
+    char *hash;
+    bool is_right; /* the thread's, until it is joined */
+};
+
+static void *compare(void *ctx)
+{
+    struct hasher *h = ctx;
+    const uint64_t one = 1;
+    h->is_right = password_is(h->typed, h->hash);
+    if (write(h->event, &one, sizeof one) != (ssize_t)sizeof one)
+        abort(); /* nobody would ever be answered again */
+    return NULL;
+}
+
+static void forget(struct hasher *h)
+{
+    secret_free(h->typed);
+    free(h->hash);
+    h->typed = NULL;
+    h->hash = NULL;
+}
+
+static void on_compared(void *ctx, unsigned ready)
+{
+    struct hasher *h = ctx;
+    uint64_t count;
+    if (read(h->event, &count, sizeof count) != (ssize_t)sizeof count || !h->is_busy)
+        return;
+    pthread_join(h->thread, NULL);
+    struct secret *typed = h->typed;
+    char *hash = h->hash;
+    h->typed = NULL;
+    h->hash = NULL;
+    h->is_busy = false;
+    h->done(h->ctx, typed, hash, h->is_right);
+    secret_free(typed);
+    free(hash);
+}
+
+struct hasher *hasher_new(struct loop *l, hasher_done_fn *done, void *ctx)
+{
+    struct hasher *h = mem_alloc(sizeof *h);
+    *h = (struct hasher){ .done = done, .ctx = ctx, .event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+    if (h->event < 0) {
+        fprintf(stderr, "postern: no descriptor is left for the checking of passwords (ulimit -n)\n");
+        abort();
+    }
+    h->io = loop_io_new(l, h->event, LOOP_READ, on_compared, h);
+    return h;
+}
+
+void hasher_free(struct hasher *h)
+{
+    if (!h)
+        return;
+    if (h->is_busy)
+        pthread_join(h->thread, NULL);
+    forget(h);
+    loop_io_free(h->io);
+    close(h->event);
+    free(h);
+}
+
+bool hasher_is_busy(const struct hasher *h)
+{
+    return h->is_busy;
+}
+
+/* Signals are the loop's. */
+static bool start_thread(struct hasher *h)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool is_started = pthread_create(&h->thread, NULL, compare, h) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return is_started;
+}
+
+void hasher_start(struct hasher *h, const struct secret *typed, const char *hash)
+{
+    assert(!h->is_busy);
+    h->typed = secret_dup(typed);
+    h->hash = mem_strdup(hash);
+    h->is_busy = true;
+    if (start_thread(h))
+        return;
+    fprintf(stderr, "postern: no thread for the checking of passwords: too many processes (ulimit -u)\n");
+    abort(); /* the parent starts the role again */
+}
