@@ -80,6 +80,43 @@ def test_rules_and_dashboard_ask_for_what_there_is():
     assert names - asked <= {"postern_messages_accepted_total", "postern_messages_delivered_total", "postern_messages_failed_total"}, names - asked
 
 
+# Minutes after the start; two gateways under a job of any name, and another program beside them. One gateway stops at minute 30.
+DOWN = """\
+rule_files: [{rules}]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {{ series: 'up{{job="mail", instance="a:8025"}}', values: '1x60' }}
+      - {{ series: 'up{{job="mail", instance="b:8025"}}', values: '1x30 0x30' }}
+      - {{ series: 'up{{job="web", instance="c:80"}}', values: '0x60' }}
+      - {{ series: 'postern_build_info{{job="mail", instance="a:8025", version="1"}}', values: '1x60' }}
+      - {{ series: 'postern_build_info{{job="mail", instance="b:8025", version="1"}}', values: '1x30 stale' }}
+    alert_rule_test:
+      - {{ eval_time: 29m, alertname: PosternDown }}
+      - eval_time: 45m
+        alertname: PosternDown
+        exp_alerts:
+          - exp_labels: {{ severity: critical, job: mail, instance: "b:8025" }}
+            exp_annotations: {{ summary: "Postern at b:8025 does not answer", description: "{description}" }}
+  - interval: 1m
+    input_series:
+      - {{ series: 'up{{job="web", instance="c:80"}}', values: '1x60' }}
+    alert_rule_test:
+      - eval_time: 45m
+        alertname: PosternDown
+        exp_alerts:
+          - exp_labels: {{ severity: critical }}
+            exp_annotations: {{ summary: "Postern does not answer", description: "{description}" }}
+"""
+
+
+def test_a_gateway_that_is_down_is_noticed_whatever_its_job_is_called(world):
+    rules = TOP / "packaging/alerts/postern.yml"
+    down = next(r for r in yaml.safe_load(rules.read_text())["groups"][0]["rules"] if r["alert"] == "PosternDown")
+    promtool("test", "rules", world.file("down.yml", DOWN.format(rules=rules, description=down["annotations"]["description"])))
+
+
 def test_who_may_read_the_numbers(world):
     from harness import Gateway
     g = Gateway(world)
