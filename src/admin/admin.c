@@ -36,6 +36,8 @@ void admin_free(struct admin *a)
 void admin_set_conf(struct admin *a, const struct conf *conf)
 {
     a->conf = conf;
+    entra_tell(a);
+    people_look_again(a); /* the settings say who may come in by Entra, too */
 }
 
 void admin_set_peer(struct admin *a, enum admin_peer peer, struct channel *c)

@@ -18,6 +18,7 @@
 #define ADMIN_PARAMS 3
 #define REQUEST_HEADERS 8
 #define VISITORS_MOST 512u
+#define VISITORS_GOING 256u /* sent away, and not noticed by the server yet */
 #define VISITORS_PER_HOST 128u
 #define VISITOR_STALL_S 60u /* a connection on which nothing moves */
 #define STRANGER_BODY_LIMIT (16u << 10)
@@ -128,6 +129,10 @@ struct request {
     uint64_t discarded; /* octets of a body that nobody wants */
     unsigned status;
     bool is_suspended, is_dispatched, is_asked_again;
+    bool waits_long;       /* for what somebody else does meanwhile */
+    bool is_over;          /* who asks came with a secret that was changed since */
+    bool is_news;          /* what the answer tells happened just now, and is told for the first time */
+    const char *about;     /* for the audit, where no parameter of the path says it; NULL */
     struct loop_io *watch; /* while it sleeps: the server would not notice that the client went away */
     struct stream stream;
     struct log_follow *follow;
@@ -156,9 +161,9 @@ struct door {
 
 struct admin {
     struct {
-        int64_t minute;
-        unsigned count;
-    } refusals; /* written to the audit in this minute */
+        int64_t since_ms;
+        unsigned count, left_out;
+    } refusals; /* written to the audit of late, and not written */
     struct loop *loop;
     const struct conf *conf;
     struct list doors;
@@ -173,6 +178,7 @@ struct admin {
     struct list requests, asks;
     struct directory *directory;
     struct sessions *sessions;
+    bool is_entra_shut;   /* as it was told last */
     json_t *entra_groups; /* user name -> ids of groups, as of the last sign-in; NULL: none yet */
     struct loop_timer sweep;
     char bound[128]; /* the console's real address; "" : as configured */
@@ -201,6 +207,8 @@ void visitor_header_came(struct visitor *v);
 void visitor_body_grew(struct visitor *v, size_t size);
 void visitor_body_came(struct visitor *v);
 void visitor_answered(struct visitor *v);
+void visitor_is_known(struct visitor *v); /* whoever this is will not make room for others */
+void visitor_waits_for_us(struct visitor *v, bool waits);
 void visitors_hurry(struct door *d); /* who asks nothing goes now */
 
 /* http.c: callbacks of the server */
@@ -261,6 +269,7 @@ json_t *ask_index_get(struct request *r, const struct map *index, const char *ke
 
 /* etag.c: the marks of If-Match go into `in`; the mark of the answer goes into its header. */
 void etag_take(struct request *r, json_t *in);
+const char *etag_move(struct request *r, json_t *json); /* lent; NULL: it has none */
 request_fn respond_object;
 request_fn respond_object_unless_known; /* 304 where If-None-Match has it */
 
@@ -298,16 +307,26 @@ struct session_limits session_limits_of(const struct admin *a);
 bool respond_unless_checked(struct request *r, struct ask *k, const char *id, const char *what);
 
 /* people.c: what the objects say, as of now, of those who signed in. False: no such one, or it is switched off, or has ended. Kind,
- * name, rights and mailboxes of `out` are set, all in the request's arena. */
-bool people_operator(struct request *r, const char *name, struct principal *out);
-bool people_key(struct request *r, const char *name, struct principal *out);
+ * name, rights and mailboxes of `out` are set, all in `life`. */
+bool people_operator(const struct admin *a, struct arena *life, const char *name, struct principal *out);
+bool people_key(const struct admin *a, struct arena *life, const char *name, struct principal *out);
+/* Is who asks still let in, and with what the request needs? */
+bool people_may_stay(const struct request *r);
+/* What takes long ends for those who may not stay: after a change of objects or settings, and as time goes on. */
+void people_look_again(struct admin *a);
 /* That object has changed: who may not stay goes, and what is still fed to them ends. */
 void people_changed(struct admin *a, uint32_t kind, const char *key);
+/* It has a new secret: whoever came with the old one goes. */
+void people_secret_changed(struct admin *a, enum principal_kind kind, const char *name);
+/* Ends what is fed to that request, or what it waits for long. */
+void people_cut_off(struct request *r);
 bool people_offer_entra(const struct admin *a); /* is there a sign-in with it? */
 
 /* oidc.c */
 /* What the settings make of a person at Entra, as of now. False: nothing. */
-bool entra_role(struct request *r, const char *user, enum operator_role *role);
+bool entra_role(const struct admin *a, struct arena *life, const char *user, enum operator_role *role);
+bool entra_is_for_anybody(const struct admin *a); /* its tenant is no one organization's: nobody is let in */
+void entra_tell(struct admin *a);                 /* says so in the log when it has become so */
 request_fn entra_start, entra_callback;
 
 /* signin.c */

@@ -102,6 +102,8 @@ static void judge(struct request *r)
     const struct admin_route *route = route_find(r->method, r->path, r->arena, r->params, &is_path_known);
     if (!route && asks_for_page(r))
         route = &page_route;
+    if (r->principal->kind != PRINCIPAL_NOBODY)
+        visitor_is_known(r->visitor);
     if (route && may(r, route) && (is_sign_in(route) || guard_knows_page(r)))
         admit(r, route);
     else if (route)

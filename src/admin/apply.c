@@ -61,6 +61,7 @@ static void answer_whole(struct request *r, struct forgetting *f)
 {
     json_t *answer = f->answer;
     f->answer = NULL;
+    etag_move(r, answer);
     respond_json(r, 200, answer);
 }
 
@@ -123,9 +124,10 @@ void apply_post(struct request *r)
     json_t *document = document_of(r);
     if (!document)
         return;
-    request_ask(r, ADMIN_PEER_QUEUE, "object.apply",
-                json_pack("{s:o, s:b, s:b}", "document", document, "prune",
-                          (int)text_equal(request_query(r, "prune"), "1"), "dry_run",
-                          (int)text_equal(request_query(r, "dry_run"), "1")));
+    json_t *in = json_pack("{s:o, s:b, s:b}", "document", document, "prune",
+                           (int)text_equal(request_query(r, "prune"), "1"), "dry_run",
+                           (int)text_equal(request_query(r, "dry_run"), "1"));
+    etag_take(r, in);
+    request_ask(r, ADMIN_PEER_QUEUE, "object.apply", in);
     request_then(r, applied);
 }

@@ -117,6 +117,7 @@ struct ask *request_ask_secret(struct request *r, enum admin_peer peer, const ch
 
 struct ask *request_ask_long(struct request *r, enum admin_peer peer, const char *verb, json_t *in)
 {
+    r->waits_long = true;
     return ask(r, peer, verb, in, BYTES_NONE, ADMIN_LONG_ASK_MS);
 }
 

@@ -6,7 +6,8 @@
 #include "base/log.h"
 #include "base/text.h"
 
-#define REFUSALS_PER_MINUTE 60u
+#define REFUSALS_AT_ONCE 60u
+#define REFUSAL_MS 60000 /* after that there is room for one more */
 
 static const char *const kinds[] = { "nobody", "local", "operator", "key", "app" };
 
@@ -27,9 +28,14 @@ static void send_line(struct admin *a, json_t *line /* taken */)
     json_decref(line);
 }
 
+static json_t *line_of(json_t *who /* taken */, const char *action, const char *kind, const char *key)
+{
+    return json_pack("{s:o, s:s, s:s, s:s}", "who", who, "action", action, "kind", kind, "key", key);
+}
+
 static void add(struct admin *a, json_t *who, const char *action, const char *kind, const char *key)
 {
-    send_line(a, json_pack("{s:o, s:s, s:s, s:s}", "who", who, "action", action, "kind", kind, "key", key));
+    send_line(a, line_of(who, action, kind, key));
 }
 
 void audit_signed(struct request *r, const char *action, const char *name)
@@ -38,55 +44,82 @@ void audit_signed(struct request *r, const char *action, const char *name)
         name);
 }
 
-/* A flood of them is in the event log; here it would push nothing out, but be of no use to anybody. */
+static bool has_room(struct admin *a)
+{
+    int64_t passed = (loop_now_ms(a->loop) - a->refusals.since_ms) / REFUSAL_MS;
+    a->refusals.since_ms += passed * REFUSAL_MS;
+    a->refusals.count -= passed < a->refusals.count ? (unsigned)passed : a->refusals.count;
+    if (a->refusals.count < REFUSALS_AT_ONCE) {
+        a->refusals.count++;
+        return true;
+    }
+    a->refusals.left_out++;
+    return false;
+}
+
+/* Of a flood the event log holds each; here the first say enough, and the next that has room says how many there were between. Otherwise
+ * whoever likes could fill the disk for as long as lines are kept. */
 void audit_refused(struct request *r, const char *kind, const char *name)
 {
     struct admin *a = r->admin;
-    int64_t minute = loop_now_ms(a->loop) / 60000;
-    if (a->refusals.minute != minute) {
-        a->refusals.minute = minute;
-        a->refusals.count = 0;
-    }
-    if (a->refusals.count++ >= REFUSALS_PER_MINUTE)
+    if (!has_room(a))
         return;
     enum object_kind object;
     bool is_known = object_kind_from_name(kind, &object) && directory_find(a->directory, object, name);
     const char *action = r->status == 429 ? "throttled" : "refused";
-    add(a, json_pack("{s:s, s:s, s:s}", "kind", kind, "name", is_known ? name : "", "host", r->host), action, kind,
-        is_known ? name : "");
+    json_t *who = json_pack("{s:s, s:s, s:s}", "kind", kind, "name", is_known ? name : "", "host", r->host);
+    json_t *line = line_of(who, action, kind, is_known ? name : "");
+    if (a->refusals.left_out > 0)
+        json_object_set_new(line, "changes", json_pack("{s:I}", "left_out", (json_int_t)a->refusals.left_out));
+    a->refusals.left_out = 0;
+    send_line(a, line);
 }
 
-/* What the vault or the parent does. NULL key: the first parameter of the path. */
+enum when {
+    ALWAYS,
+    FOR_PEOPLE, /* mail that a person reads; to a program it is its work */
+    AS_NEWS,    /* several may wait for the same, and each is told */
+};
+
+/* What the vault or the parent does. It is about the first parameter of the path, or r->about. */
 static const struct {
     request_fn *of;
     const char *action, *kind;
-    bool is_read; /* of mail, by a person */
+    enum when when;
 } notes[] = {
-    { registration_secret, "secret", "registration", false },
-    { registration_certificate, "certificate", "registration", false },
-    { mailbox_password, "password", "mailbox", false },
-    { mailbox_authorize, "authorize", "mailbox", false },
-    { authorizations_finish, "authorized", "mailbox", false },
-    { app_password, "password", "app", false },
-    { endpoint_key, "key", "endpoint", false },
-    { operators_password, "password", "operator", false },
-    { keys_secret, "secret", "key", false },
-    { daemon_rekey, "rekey", "vault", false },
-    { daemon_reload, "reload", "configuration", false },
-    { messages_content, "read", "message", true },
-    { inbound_content, "read", "inbound", true },
+    { registration_secret, "secret", "registration", ALWAYS },
+    { mailbox_password, "password", "mailbox", ALWAYS },
+    { mailbox_authorize, "authorize", "mailbox", ALWAYS },
+    { authorizations_finish, "authorized", "mailbox", ALWAYS },
+    { authorizations_land, "authorized", "mailbox", ALWAYS },
+    { authorizations_wait, "authorized", "mailbox", AS_NEWS },
+    { mailbox_owner_link, "owner-link", "mailbox", ALWAYS },
+    { owner_start, "authorize", "mailbox", ALWAYS },
+    { owner_wait, "authorized", "mailbox", AS_NEWS },
+    { app_password, "password", "app", ALWAYS },
+    { endpoint_key, "key", "endpoint", ALWAYS },
+    { operators_password, "password", "operator", ALWAYS },
+    { setup_link_post, "setup-link", "operator", ALWAYS },
+    { setup_post, "password", "operator", ALWAYS },
+    { keys_secret, "secret", "key", ALWAYS },
+    { daemon_rekey, "rekey", "vault", ALWAYS },
+    { daemon_reload, "reload", "configuration", ALWAYS },
+    { messages_content, "read", "message", FOR_PEOPLE },
+    { inbound_content, "read", "inbound", FOR_PEOPLE },
 };
+
+static bool is_due(const struct request *r, enum when when)
+{
+    return when == ALWAYS || (when == FOR_PEOPLE && r->principal->kind == PRINCIPAL_OPERATOR) ||
+           (when == AS_NEWS && r->is_news);
+}
 
 void audit_done(struct request *r)
 {
-    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) {
-        if (r->route->run != notes[i].of || (notes[i].is_read && r->principal->kind != PRINCIPAL_OPERATOR))
-            continue;
-        const char *address = notes[i].of == authorizations_finish && r->asks_count > 0
-                                  ? json_string_value(json_object_get(r->asks[0].json, "address"))
-                                  : r->params[0];
-        add(r->admin, audit_who(r), notes[i].action, notes[i].kind, address ? address : "");
-    }
+    const char *key = r->about ? r->about : r->params[0];
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
+        if (r->route->run == notes[i].of && is_due(r, notes[i].when))
+            add(r->admin, audit_who(r), notes[i].action, notes[i].kind, key ? key : "");
 }
 
 /* ---- shown ---- */

@@ -45,6 +45,17 @@ void mailbox_authorize(struct request *r)
     request_then(r, respond_first);
 }
 
+/* The mailbox is signed in; who did it stands in the audit once, however many wait. Only the vault knows which mailbox it was. */
+static void authorized(struct request *r)
+{
+    json_t *json = r->asks[0].json;
+    const char *address = json_string_value(json_object_get(json, "address"));
+    r->about = address ? arena_strdup(r->arena, address) : "";
+    r->is_news = json_is_true(json_object_get(json, "is_news"));
+    json_object_del(json, "is_news");
+    respond_first(r);
+}
+
 /* The redirected address carries the code, so it travels as a secret. */
 void authorizations_finish(struct request *r)
 {
@@ -58,13 +69,13 @@ void authorizations_finish(struct request *r)
     }
     request_ask_secret(r, ADMIN_PEER_VAULT, "authorize.finish", json_pack("{s:s}", "id", r->params[0]),
                        bytes_of(redirected));
-    request_then(r, respond_first);
+    request_then(r, authorized);
 }
 
 void authorizations_wait(struct request *r)
 {
     request_ask_long(r, ADMIN_PEER_VAULT, "authorize.wait", json_pack("{s:s}", "id", r->params[0]));
-    request_then(r, respond_first);
+    request_then(r, authorized);
 }
 
 /* Nobody has to be signed in: the state in the address is known to nobody else. */
@@ -76,7 +87,7 @@ void authorizations_land(struct request *r)
     struct bytes redirected = take_secret(r, body, "redirected");
     request_ask_secret(r, ADMIN_PEER_VAULT, "authorize.land", NULL, redirected);
     wipe_taken(redirected);
-    request_then(r, respond_first);
+    request_then(r, authorized);
 }
 
 /* ---- by the mailbox's owner, who has a link and nothing else ---- */
@@ -123,6 +134,7 @@ static json_t *of_link(struct request *r)
 {
     json_t *address = json_incref(json_object_get(r->asks[0].json, "address"));
     asks_forget(r);
+    r->about = arena_strdup(r->arena, json_string_value(address));
     return json_pack("{s:o}", "address", address);
 }
 
@@ -150,7 +162,7 @@ static void wait_looked_up(struct request *r)
     json_t *wait = of_link(r), *id = json_object_get(r->json, "id");
     json_object_set(wait, "id", json_is_string(id) ? id : json_object_get(wait, "address"));
     request_ask_long(r, ADMIN_PEER_VAULT, "authorize.wait", wait);
-    request_then(r, respond_first);
+    request_then(r, authorized);
 }
 
 void owner_wait(struct request *r)

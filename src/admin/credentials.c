@@ -97,6 +97,8 @@ void respond_secret_once(struct request *r, const char *member)
 
 static void password_once(struct request *r)
 {
+    if (r->asks[0].status < 400)
+        people_secret_changed(r->admin, PRINCIPAL_APP, r->params[0]);
     respond_secret_once(r, "password");
 }
 

@@ -103,7 +103,8 @@ static struct MHD_Daemon *start_plain(struct door *d, int fd)
 {
     return MHD_start_daemon(COMMON_FLAGS, 0, visitor_may_come, d, http_on_request, d, COMMON_OPTIONS(d, fd),
                             MHD_OPTION_NOTIFY_CONNECTION, visitor_on_connection, d, MHD_OPTION_CONNECTION_TIMEOUT,
-                            VISITOR_STALL_S, MHD_OPTION_CONNECTION_LIMIT, VISITORS_MOST, MHD_OPTION_END);
+                            VISITOR_STALL_S, MHD_OPTION_CONNECTION_LIMIT, VISITORS_MOST + VISITORS_GOING,
+                            MHD_OPTION_END);
 }
 
 /* The server reads both texts now and never again. */
@@ -111,9 +112,9 @@ static struct MHD_Daemon *start_tls(struct door *d, int fd, const char *certific
 {
     return MHD_start_daemon(COMMON_FLAGS | MHD_USE_TLS, 0, visitor_may_come, d, http_on_request, d,
                             COMMON_OPTIONS(d, fd), MHD_OPTION_NOTIFY_CONNECTION, visitor_on_connection, d,
-                            MHD_OPTION_CONNECTION_TIMEOUT, VISITOR_STALL_S, MHD_OPTION_CONNECTION_LIMIT, VISITORS_MOST,
-                            MHD_OPTION_HTTPS_PRIORITIES, CIPHERS, MHD_OPTION_HTTPS_MEM_CERT, certificate,
-                            MHD_OPTION_HTTPS_MEM_KEY, key, MHD_OPTION_END);
+                            MHD_OPTION_CONNECTION_TIMEOUT, VISITOR_STALL_S, MHD_OPTION_CONNECTION_LIMIT,
+                            VISITORS_MOST + VISITORS_GOING, MHD_OPTION_HTTPS_PRIORITIES, CIPHERS,
+                            MHD_OPTION_HTTPS_MEM_CERT, certificate, MHD_OPTION_HTTPS_MEM_KEY, key, MHD_OPTION_END);
 }
 
 void admin_console(struct admin *a, const struct parent_listener *l)

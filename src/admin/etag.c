@@ -45,8 +45,7 @@ static bool is_known(struct request *r, const char *etag)
     return is_named;
 }
 
-/* From the answer's JSON into its header; lent until the request ends. */
-static const char *move_mark(struct request *r, json_t *json)
+const char *etag_move(struct request *r, json_t *json)
 {
     const char *etag = json_string_value(json_object_get(json, "etag"));
     if (!etag)
@@ -62,16 +61,16 @@ void respond_object(struct request *r)
     struct ask *k = &r->asks[0];
     json_t *current = json_object_get(k->json, "current");
     if (k->status == 412 && current)
-        move_mark(r, current);
+        etag_move(r, current);
     else
-        move_mark(r, k->json);
+        etag_move(r, k->json);
     respond_ask(r, k);
 }
 
 void respond_object_unless_known(struct request *r)
 {
     struct ask *k = &r->asks[0];
-    const char *etag = k->status == 200 ? move_mark(r, k->json) : NULL;
+    const char *etag = k->status == 200 ? etag_move(r, k->json) : NULL;
     if (etag && is_known(r, etag))
         respond_empty(r, 304);
     else

@@ -12,6 +12,7 @@ void admin_http_wake(struct request *r)
     if (!r->is_suspended)
         return;
     r->is_suspended = false;
+    visitor_waits_for_us(r->visitor, false);
     loop_io_free(r->watch);
     r->watch = NULL;
     MHD_resume_connection(r->connection);
@@ -40,6 +41,7 @@ void admin_http_sleep(struct request *r)
     if (r->is_suspended)
         return;
     r->is_suspended = true;
+    visitor_waits_for_us(r->visitor, true);
     int fd = MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     r->watch = loop_io_new(r->admin->loop, fd, LOOP_READ, on_client, r);
     MHD_suspend_connection(r->connection);
@@ -50,6 +52,8 @@ static enum MHD_Result dispatch(struct request *r)
     r->is_dispatched = true;
     if (r->refused.kind != FAULT_NONE)
         respond_fault(r, &r->refused);
+    else if (!people_may_stay(r)) /* a body may take long to come */
+        respond_finding(r, 401, "console.sign-in", "who asked is not let in any more");
     else
         r->route->run(r);
     return MHD_YES;

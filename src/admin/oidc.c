@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "admin/admin_private.h"
+#include "admin/way_back.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "base/text.h"
@@ -11,7 +12,6 @@
 
 #define PATH "/signin/entra"
 #define COOKIE_LIFE_S 900
-#define BACK_MOST 512
 #define GROUPS_KEPT 4096
 
 /* ---- who may ---- */
@@ -46,6 +46,26 @@ static bool names_groups(const struct conf_list *list)
     return false;
 }
 
+bool entra_is_for_anybody(const struct admin *a)
+{
+    const char *name = a->conf->console.entra_registration;
+    const struct registration *r = text_is_empty(name) ? NULL : directory_registration(a->directory, name);
+    const struct provider *p = r ? directory_provider(a->directory, r->provider) : NULL;
+    return r && (object_tenant_is_anybody(r->tenant) || (p && object_issuer_is_anybody(p->issuer)));
+}
+
+/* Once for each time that it becomes so: nobody would look for the reason in the registration. */
+void entra_tell(struct admin *a)
+{
+    struct fault why;
+    bool is_shut = entra_is_for_anybody(a);
+    fault_set(&why, FAULT_CONFIG, "entra.anybody", "nobody is let in through the registration %s",
+              a->conf->console.entra_registration);
+    if (is_shut && !a->is_entra_shut)
+        log_error("console.entra-shut", LOG_FAULT(&why));
+    a->is_entra_shut = is_shut;
+}
+
 static const char *lowered(struct arena *arena, const char *text)
 {
     char *copy = arena_strdup(arena, text);
@@ -54,11 +74,11 @@ static const char *lowered(struct arena *arena, const char *text)
     return copy;
 }
 
-bool entra_role(struct request *r, const char *user, enum operator_role *role)
+bool entra_role(const struct admin *a, struct arena *life, const char *user, enum operator_role *role)
 {
-    const struct conf *conf = r->admin->conf;
-    const json_t *groups = json_object_get(r->admin->entra_groups, lowered(r->arena, user));
-    if (text_is_empty(conf->console.entra_registration))
+    const struct conf *conf = a->conf;
+    const json_t *groups = json_object_get(a->entra_groups, lowered(life, user));
+    if (text_is_empty(conf->console.entra_registration) || entra_is_for_anybody(a))
         return false;
     if (is_any_listed(&conf->console.entra_administrators, user, groups))
         *role = OPERATOR_ADMINISTRATOR;
@@ -70,14 +90,6 @@ bool entra_role(struct request *r, const char *user, enum operator_role *role)
 }
 
 /* ---- the way there ---- */
-
-/* A path of the console, and of nothing else. */
-static const char *back_of(const char *text)
-{
-    bool is_path = text && text[0] == '/' && text[1] != '/' && text[1] != '\\' && strlen(text) <= BACK_MOST &&
-                   text_is_line(text);
-    return is_path ? text : "/";
-}
 
 static void set_cookie(struct request *r, const char *value, int life_s)
 {
@@ -115,15 +127,12 @@ static void started(struct request *r)
 {
     struct ask *k = &r->asks[0];
     const char *id = json_string_value(json_object_get(k->json, "id"));
-    const char *url = json_string_value(json_object_get(k->json, "url")), *back = back_of(request_query(r, "back"));
+    const char *url = json_string_value(json_object_get(k->json, "url"));
     if (k->status != 200 || !id || !url) {
         refuse_page(r, k->status >= 400 ? k->status : 503, k->json);
         return;
     }
-    size_t room = strlen(back) * 4 / 3 + 4;
-    char *packed = arena_alloc(r->arena, room);
-    base64url_encode(bytes_of(back), packed, room);
-    set_cookie(r, arena_printf(r->arena, "%s.%s", id, packed), COOKIE_LIFE_S);
+    set_cookie(r, way_back_pack(r->arena, id, way_back_path(request_query(r, "back"))), COOKIE_LIFE_S);
     request_add_header(r, "Location", url);
     respond_empty(r, 302);
 }
@@ -131,6 +140,12 @@ static void started(struct request *r)
 void entra_start(struct request *r)
 {
     const struct conf *conf = r->admin->conf;
+    if (entra_is_for_anybody(r->admin)) {
+        refuse(
+            r, 403, "entra.anybody",
+            arena_printf(r->arena, "nobody is let in through the registration %s", conf->console.entra_registration));
+        return;
+    }
     if (text_is_empty(conf->console.entra_registration)) {
         refuse(r, 404, "entra.not-set-up", "console.entra-registration is not set");
         return;
@@ -176,24 +191,13 @@ static const char *cookie(struct request *r)
     return value ? value : "";
 }
 
-static const char *back_in_cookie(struct request *r)
-{
-    const char *dot = strchr(cookie(r), '.');
-    char *back = arena_alloc(r->arena, BACK_MOST + 1);
-    size_t size = 0;
-    if (!dot || !base64url_decode(bytes_of(dot + 1), (uint8_t *)back, BACK_MOST, &size))
-        return "/";
-    back[size] = '\0';
-    return back_of(back);
-}
-
 static void sign_in(struct request *r, const char *user, const json_t *answer)
 {
     const struct conf *conf = r->admin->conf;
     const struct console_operator *o = directory_operator_by_entra(r->admin->directory, user);
     enum operator_role role;
     struct principal p = { .host = r->host };
-    if (!o && !entra_role(r, user, &role)) {
+    if (!o && !entra_role(r->admin, r->arena, user, &role)) {
         bool lacks_groups = json_is_true(json_object_get(answer, "has_more_groups")) &&
                             (names_groups(&conf->console.entra_administrators) ||
                              names_groups(&conf->console.entra_operators));
@@ -208,8 +212,10 @@ static void sign_in(struct request *r, const char *user, const json_t *answer)
         audit_refused(r, "operator", o ? o->name : "");
         return;
     }
+    const char *back;
+    way_back_unpack(r->arena, cookie(r), &back);
     set_cookie(r, "", 0);
-    go_on(r, back_in_cookie(r));
+    go_on(r, back);
 }
 
 static void finished(struct request *r)
@@ -261,13 +267,12 @@ static enum MHD_Result gather(void *ctx, enum MHD_ValueKind kind, const char *na
 void entra_callback(struct request *r)
 {
     struct query q = { r, "https://console.invalid" PATH "/callback" };
-    const char *dot = strchr(cookie(r), '.');
-    if (!dot || dot == cookie(r)) {
+    const char *back, *id = way_back_unpack(r->arena, cookie(r), &back);
+    if (!*id) {
         refuse(r, 400, "grant.expired", "this browser has begun no sign-in, or did so too long ago");
         return;
     }
     MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, gather, &q);
-    request_ask_secret(r, ADMIN_PEER_VAULT, "oidc.finish",
-                       json_pack("{s:o}", "id", json_stringn(cookie(r), (size_t)(dot - cookie(r)))), bytes_of(q.text));
+    request_ask_secret(r, ADMIN_PEER_VAULT, "oidc.finish", json_pack("{s:s}", "id", id), bytes_of(q.text));
     request_then(r, finished);
 }

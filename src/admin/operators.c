@@ -175,6 +175,8 @@ void operators_password(struct request *r)
 
 static void key_made(struct request *r)
 {
+    if (r->asks[0].status < 400)
+        people_secret_changed(r->admin, PRINCIPAL_KEY, r->params[0]);
     respond_secret_once(r, "key");
 }
 

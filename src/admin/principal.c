@@ -5,11 +5,9 @@
 #include <sys/socket.h>
 
 #include "admin/admin_private.h"
+#include "admin/authorization.h"
 #include "base/log.h"
-#include "base/secret.h"
 #include "base/text.h"
-
-#define SECRET_MOST 4096
 
 static void local_user(struct request *r, struct principal *out)
 {
@@ -56,7 +54,7 @@ static void by_cookie(struct request *r, struct principal *p)
 {
     const char *id = MHD_lookup_connection_value(r->connection, MHD_COOKIE_KIND, session_cookie_name(r));
     const struct session *s = id ? session_of(r, id) : NULL;
-    if (s && people_operator(r, s->name, p))
+    if (s && people_operator(r->admin, r->arena, s->name, p))
         r->session = s;
     else if (s)
         sessions_end(r->admin->sessions, s);
@@ -120,7 +118,7 @@ static void vault_answered(struct request *r)
     if (k->status == 401 || k->status == 403) {
         refuse(r, is_key);
     } else if (respond_unless_checked(r, k, "", "")) {
-        if (is_key ? people_key(r, text_in(k, "name"), &p) : by_app(r, k, &p)) {
+        if (is_key ? people_key(r->admin, r->arena, text_in(k, "name"), &p) : by_app(r, k, &p)) {
             p.host = r->principal->host;
             *(struct principal *)(uintptr_t)r->principal = p;
         } else {
@@ -145,36 +143,18 @@ static void ask_vault(struct request *r, const char *verb, json_t *in, struct by
     request_then(r, vault_answered);
 }
 
-static void by_key(struct request *r, const char *key)
+static void by_authorization(struct request *r, const char *field)
 {
-    r->is_key_checked = true;
-    ask_vault(r, "key.check", json_pack("{s:s}", "host", r->host), bytes_of(key));
-}
-
-/* RFC 7617: base64 of "user:password". */
-static void by_basic(struct request *r, const char *text)
-{
-    uint8_t both[SECRET_MOST + 1];
-    size_t size = 0;
-    bool is_read = base64_decode(bytes_of(text), both, SECRET_MOST, &size);
-    uint8_t *colon = is_read ? memchr(both, ':', size) : NULL;
-    both[is_read ? size : 0] = '\0';
-    if (colon)
-        *colon = '\0';
-    if (!colon || !text_is_line((const char *)both) || colon - both > 254)
-        refuse(r, false);
+    struct authorization a;
+    bool is_read = authorization_parse(field, &a);
+    r->is_key_checked = a.kind == AUTHORIZATION_KEY;
+    if (!is_read)
+        refuse(r, r->is_key_checked);
+    else if (r->is_key_checked)
+        ask_vault(r, "key.check", json_pack("{s:s}", "host", r->host), a.secret);
     else
-        ask_vault(r, "app.check", json_pack("{s:s, s:s}", "user", (const char *)both, "host", r->host),
-                  (struct bytes){ colon + 1, size - (size_t)(colon + 1 - both) });
-    secret_wipe(both, sizeof both);
-}
-
-static const char *after_word(const char *text, const char *word)
-{
-    size_t size = strlen(word);
-    if (!bytes_starts_nocase(bytes_of(text), word) || text[size] != ' ')
-        return NULL;
-    return text + size + strspn(text + size, " ");
+        ask_vault(r, "app.check", json_pack("{s:s, s:s}", "user", a.user, "host", r->host), a.secret);
+    authorization_wipe(&a);
 }
 
 void principal_find(struct request *r, request_fn *known)
@@ -189,14 +169,8 @@ void principal_find(struct request *r, request_fn *known)
     p->host = r->host;
     r->principal = p;
     r->known = known;
-    if (!authorization)
-        known(r);
-    else if (strlen(authorization) > SECRET_MOST)
-        refuse(r, true);
-    else if (after_word(authorization, "Bearer"))
-        by_key(r, after_word(authorization, "Bearer"));
-    else if (after_word(authorization, "Basic"))
-        by_basic(r, after_word(authorization, "Basic"));
+    if (authorization)
+        by_authorization(r, authorization);
     else
-        refuse(r, true);
+        known(r);
 }

@@ -182,6 +182,7 @@ void setup_post(struct request *r)
     }
     if (!take_name_and_password(r, &name, &r->taken))
         return;
+    r->about = name;
     r->admin->setup.user = r; /* until the request is over */
     request_ask(r, ADMIN_PEER_QUEUE, "object.get", json_pack("{s:s, s:s}", "kind", "operator", "key", name));
     request_then(r, operator_looked_up);

@@ -83,7 +83,7 @@ static void set_cookie(struct request *r, const char *id, const char *more)
 const struct session *session_open_for(struct request *r, const char *name, struct principal *p)
 {
     char id[SESSION_ID_SIZE];
-    if (!people_operator(r, name, p))
+    if (!people_operator(r->admin, r->arena, name, p))
         return NULL;
     /* Whoever signs in anew leaves the session that the browser had. */
     if (r->session)
@@ -173,8 +173,7 @@ static void on_ended(void *ctx, const struct session *s)
         if (r->session != s)
             continue;
         r->session = NULL;
-        if (r->stream.is_on)
-            stream_end(r);
+        people_cut_off(r);
     }
 }
 
@@ -183,6 +182,7 @@ static void on_sweep(void *ctx)
     struct admin *a = ctx;
     const struct session_limits limits = session_limits_of(a);
     sessions_sweep(a->sessions, &limits, loop_now_ms(a->loop));
+    people_look_again(a); /* keys end by the day */
     loop_timer_start(&a->sweep, SESSIONS_SWEEP_MS);
 }
 

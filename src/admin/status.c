@@ -3,6 +3,7 @@
 
 #include "admin/admin_private.h"
 #include "base/text.h"
+#include "doctor/finding.h"
 
 enum { ROLES, STATS, MAILBOXES, GRANTS, INBOUND, WATCHES };
 
@@ -134,8 +135,21 @@ void roles_get(struct request *r)
     request_then(r, respond_first);
 }
 
+/* The new settings are in force here by now. What in them has no effect as things stand is said at once, not only to those whom it
+ * keeps out. */
+static void reloaded(struct request *r)
+{
+    struct fault why;
+    if (r->asks[0].status < 400 && entra_is_for_anybody(r->admin)) {
+        fault_set(&why, FAULT_CONFIG, "entra.anybody", "the registration of console.entra-registration, %s",
+                  r->admin->conf->console.entra_registration);
+        json_object_set_new(r->asks[0].json, "findings", json_pack("[o]", finding_json_of_fault(&why, NULL)));
+    }
+    respond_first(r);
+}
+
 void daemon_reload(struct request *r)
 {
     request_ask(r, ADMIN_PEER_PARENT, "", json_pack("{s:s}", "verb", "reload"));
-    request_then(r, respond_first);
+    request_then(r, reloaded);
 }

@@ -1,7 +1,9 @@
 /* Connections at the console's address: how many there may be, and how long each may take for what it says. A trickle of octets keeps
  * nobody's place: a header has its time, a body so much more as has come of it.
  *
- * Who listens slowly is the server's own time limit's business; who waits for us has all the time we take. */
+ * Where all places are taken, a stranger who keeps us waiting makes room for who comes: the one that is there longest. So whoever
+ * holds connections open, however many and from wherever, keeps nobody else out. Who has shown who they are, and who waits for us,
+ * stays; who listens slowly is the server's own time limit's business. */
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +17,8 @@
 #define BODY_MS 60000
 #define BODY_PER_MS 16 /* octets */
 #define COMPLAIN_EVERY_MS 60000
+#define SEND_BUFFER \
+    (128 << 10) /* of the system's memory, for answers that are not read; left alone, it gives megabytes to each */
 
 struct visitor {
     struct list node; /* in door.visitors */
@@ -22,7 +26,10 @@ struct visitor {
     struct MHD_Connection *connection;
     struct loop_timer limit;
     char host[NET_ADDR_TEXT_SIZE];
-    bool is_busy; /* with a request */
+    bool is_busy;  /* with a request */
+    bool is_known; /* has shown who that is, with a request that was let in */
+    bool is_ours;  /* waits for us */
+    bool is_going; /* was sent away, and the server has not noticed yet */
     int64_t body_since_ms;
     uint64_t body_size;
 };
@@ -43,7 +50,8 @@ static size_t count(const struct admin *a, const char *host)
     size_t found = 0;
     LIST_EACH (door, &a->doors) {
         LIST_EACH (node, &LIST_OF(door, struct door, node)->visitors) {
-            found += !host || strcmp(LIST_OF(node, struct visitor, node)->host, host) == 0;
+            const struct visitor *v = LIST_OF(node, struct visitor, node);
+            found += !v->is_going && (!host || strcmp(v->host, host) == 0);
         }
     }
     return found;
@@ -64,18 +72,6 @@ static void complain(struct admin *a, const char *host)
     log_warn("console.crowded", LOG_TEXT("host", host), LOG_UNSIGNED("connections", count(a, NULL)));
 }
 
-enum MHD_Result visitor_may_come(void *ctx, const struct sockaddr *at, socklen_t size)
-{
-    struct door *d = ctx;
-    struct admin *a = d->admin;
-    char host[NET_ADDR_TEXT_SIZE];
-    host_of(at, host, sizeof host);
-    if (count(a, NULL) < VISITORS_MOST && (is_shared(a->conf, host) || count(a, host) < VISITORS_PER_HOST))
-        return MHD_YES;
-    complain(a, host);
-    return MHD_NO;
-}
-
 static int socket_of(const struct visitor *v)
 {
     return MHD_get_connection_info(v->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
@@ -85,8 +81,38 @@ static int socket_of(const struct visitor *v)
 static void send_away(void *ctx)
 {
     struct visitor *v = ctx;
+    v->is_going = true;
+    loop_timer_stop(&v->limit);
     shutdown(socket_of(v), SHUT_RDWR);
     loop_defer(v->door->admin->loop, &v->door->admin->run);
+}
+
+/* Of that host, or of any; they stand in the order in which they came. */
+static bool make_room(struct admin *a, const char *host)
+{
+    LIST_EACH (door, &a->doors) {
+        LIST_EACH (node, &LIST_OF(door, struct door, node)->visitors) {
+            struct visitor *v = LIST_OF(node, struct visitor, node);
+            if (v->is_known || v->is_ours || v->is_going || (host && strcmp(v->host, host) != 0))
+                continue;
+            send_away(v);
+            return true;
+        }
+    }
+    return false;
+}
+
+enum MHD_Result visitor_may_come(void *ctx, const struct sockaddr *at, socklen_t size)
+{
+    struct door *d = ctx;
+    struct admin *a = d->admin;
+    char host[NET_ADDR_TEXT_SIZE];
+    host_of(at, host, sizeof host);
+    bool is_host_full = !is_shared(a->conf, host) && count(a, host) >= VISITORS_PER_HOST;
+    if (!is_host_full && count(a, NULL) < VISITORS_MOST)
+        return MHD_YES;
+    complain(a, host);
+    return make_room(a, is_host_full ? host : NULL) ? MHD_YES : MHD_NO;
 }
 
 static void come(struct door *d, struct MHD_Connection *connection, void **slot)
@@ -98,6 +124,7 @@ static void come(struct door *d, struct MHD_Connection *connection, void **slot)
     loop_timer_init(&v->limit, d->admin->loop, send_away, v);
     loop_timer_start(&v->limit, HEADER_MS);
     list_append(&d->visitors, &v->node);
+    (void)setsockopt(socket_of(v), SOL_SOCKET, SO_SNDBUF, &(int){ SEND_BUFFER }, sizeof(int));
     *slot = v;
 }
 
@@ -129,7 +156,8 @@ static void limit_body(struct visitor *v)
 {
     int64_t ends = v->body_since_ms + BODY_MS + (int64_t)(v->body_size / BODY_PER_MS);
     int64_t now = loop_now_ms(v->door->admin->loop);
-    loop_timer_start(&v->limit, ends > now ? ends - now : 0);
+    if (!v->is_going)
+        loop_timer_start(&v->limit, ends > now ? ends - now : 0);
 }
 
 void visitor_header_came(struct visitor *v)
@@ -156,19 +184,32 @@ void visitor_body_came(struct visitor *v)
         loop_timer_stop(&v->limit);
 }
 
+void visitor_is_known(struct visitor *v)
+{
+    if (v)
+        v->is_known = true;
+}
+
+void visitor_waits_for_us(struct visitor *v, bool waits)
+{
+    if (v)
+        v->is_ours = waits;
+}
+
 void visitor_answered(struct visitor *v)
 {
     if (!v)
         return;
     v->is_busy = false;
-    loop_timer_start(&v->limit, v->door->is_ending ? 0 : HEADER_MS);
+    if (!v->is_going)
+        loop_timer_start(&v->limit, v->door->is_ending ? 0 : HEADER_MS);
 }
 
 void visitors_hurry(struct door *d)
 {
     LIST_EACH (node, &d->visitors) {
         struct visitor *v = LIST_OF(node, struct visitor, node);
-        if (!v->is_busy)
+        if (!v->is_busy && !v->is_going)
             loop_timer_start(&v->limit, 0);
     }
 }

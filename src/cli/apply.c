@@ -162,17 +162,25 @@ static bool is_agreed(struct cli *cli)
         fprintf(stderr, "postern apply: nothing was changed; give --yes where nobody can be asked\n");
         return false;
     }
+    fflush(stdout);
     fprintf(stderr, "Make these changes? [y/N] ");
     return fgets(line, sizeof line, stdin) && (*line == 'y' || *line == 'Y');
 }
 
 /* --- doing --- */
 
-static int send_document(struct apply *a, struct api *api, const json_t *document, bool is_dry, struct api_reply *reply)
+static const char *path_of(struct apply *a, bool is_dry)
 {
-    bool is_pruning = option_flag(&a->cli->options, "prune");
-    const char *path = arena_printf(a->cli->arena, "/apply?dry_run=%d&prune=%d", is_dry, is_pruning);
-    return show_call(a->cli, api, "POST", path, document, reply);
+    return arena_printf(a->cli->arena, "/apply?dry_run=%d&prune=%d", is_dry, option_flag(&a->cli->options, "prune"));
+}
+
+/* What was shown and agreed to, and nothing else: refused if anything changed meanwhile. */
+static int send_document(struct apply *a, struct api *api, const json_t *document, const char *etag,
+                         struct api_reply *reply)
+{
+    struct fault why = { 0 };
+    bool is_reached = api_call_if(api, "POST", path_of(a, false), document, etag, reply, &why);
+    return show_outcome(a->cli, is_reached, reply, &why);
 }
 
 static bool is_given(const struct apply *a, const char *kind, const char *key)
@@ -236,7 +244,7 @@ static int apply(struct apply *a, struct api *api, const json_t *document)
 {
     struct api_reply plan = { 0 }, done = { 0 };
     bool is_dry = option_flag(&a->cli->options, "dry-run");
-    int status = send_document(a, api, document, true, &plan);
+    int status = show_call(a->cli, api, "POST", path_of(a, true), document, &plan);
     size_t changes = json_array_size(json_object_get(plan.json, "changes"));
     if (status == CLI_DONE && (!a->cli->is_json || is_dry)) {
         if (a->cli->is_json)
@@ -248,7 +256,7 @@ static int apply(struct apply *a, struct api *api, const json_t *document)
         if (!is_agreed(a->cli))
             status = CLI_REFUSED;
         if (status == CLI_DONE)
-            status = send_document(a, api, document, false, &done);
+            status = send_document(a, api, document, plan.etag, &done);
         if (status == CLI_DONE && a->cli->is_json)
             show_json(done.json);
         if (status == CLI_DONE)

@@ -41,11 +41,12 @@ static void print(struct cli *cli, const json_t *items)
     json_array_foreach(items, i, line)
     {
         const char *action = show_member(cli, line, "action");
-        bool is_change = text_equal(action, "change");
+        const json_t *changes = json_object_get(line, "changes");
+        bool says_more = text_equal(action, "change") || json_object_get(changes, "left_out");
         const char *cells[] = { show_member(cli, line, "time"), who_text(cli, line), action,
                                 arena_printf(cli->arena, "%s %s", show_member(cli, line, "kind"),
                                              show_member(cli, line, "key")),
-                                is_change ? changes_text(cli, json_object_get(line, "changes")) : "" };
+                                says_more ? changes_text(cli, changes) : "" };
         table_row(t, cells, sizeof cells / sizeof *cells);
     }
     table_print(t, stdout);

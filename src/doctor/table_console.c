@@ -13,13 +13,13 @@ const struct finding table_console[] = {
       .kind = FAULT_AUTH,
       .cause = "The name or the password is wrong.",
       .fix = FIX("Try again; capital letters matter", "If it is lost: postern setup, on the machine Postern runs on"),
-      .who = FINDING_APP_OWNER },
+      .who = FINDING_POSTERN_ADMIN },
     { .id = "operator.password",
       .kind = FAULT_REJECT,
       .cause = "The password is too easy to guess.",
       .fix = FIX("Take at least 12 characters: three or four words that have nothing to do with each other",
                  "Or let a password manager make one"),
-      .who = FINDING_APP_OWNER },
+      .who = FINDING_POSTERN_ADMIN },
     { .id = "operator.last",
       .kind = FAULT_REJECT,
       .cause = "Without this one no administrator could sign in to the console any more.",
@@ -31,6 +31,19 @@ const struct finding table_console[] = {
       .cause = "Signing in to the console with Entra is not set up.",
       .fix = FIX("Name a registration in console.entra-registration, and people or groups in "
                  "console.entra-administrators; then: postern reload"),
+      .who = FINDING_POSTERN_ADMIN },
+    { .id = "entra.anybody",
+      .kind = FAULT_REJECT,
+      .cause =
+          "People of every organization could sign in to the console through this registration, so nobody is let in by "
+          "it.",
+      .fix = FIX(
+          "In the Entra admin center, App registrations, this application, Authentication: let it be for accounts in "
+          "this organizational directory only",
+          "Then give its own tenant instead of common, organizations or consumers: postern registration set NAME "
+          "--tenant TENANT",
+          "Where mailboxes of other organizations need that registration: make one for the console alone, and name "
+          "it in console.entra-registration"),
       .who = FINDING_POSTERN_ADMIN },
     { .id = "entra.not-listed",
       .kind = FAULT_REJECT,
@@ -53,7 +66,7 @@ const struct finding table_console[] = {
       .kind = FAULT_RETRY,
       .cause = "Too many wrong passwords came from this address, so new ones are not looked at for some time.",
       .fix = FIX("Wait as long as the answer says", "See who tries: postern log --level warn"),
-      .who = FINDING_APP_OWNER },
+      .who = FINDING_NOBODY },
     { .id = "console.key",
       .kind = FAULT_AUTH,
       .cause = "The key is not one of ours, has ended, or was switched off.",
@@ -108,7 +121,14 @@ const struct finding table_console[] = {
       .kind = FAULT_REJECT,
       .cause = "Somebody else changed the object between the look at it and this change.",
       .fix = FIX("Look at it as it is now, and make the change to that"),
-      .who = FINDING_ADMIN },
+      .who = FINDING_POSTERN_ADMIN },
+    { .id = "object.all-stale",
+      .kind = FAULT_REJECT,
+      .cause =
+          "Somebody else changed something after the difference was shown, so other changes would be made than those.",
+      .fix = FIX("Show the difference again: postern apply --dry-run FILE, or the button on the page",
+                 "Look whether it still is what you want, and apply it then"),
+      .who = FINDING_POSTERN_ADMIN },
     { .id = "api.media-type",
       .kind = FAULT_REJECT,
       .cause = "The body is of another kind than this request takes.",

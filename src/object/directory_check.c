@@ -125,12 +125,6 @@ static bool check_registration_put(const struct directory *d, const struct regis
     return true;
 }
 
-static bool is_many_tenants(const char *tenant)
-{
-    return text_equal_nocase(tenant, "common") || text_equal_nocase(tenant, "organizations") ||
-           text_equal_nocase(tenant, "consumers");
-}
-
 static bool check_grant(const struct mailbox *m, const struct registration *r, const struct provider *p,
                         struct fault *why)
 {
@@ -143,7 +137,7 @@ static bool check_grant(const struct mailbox *m, const struct registration *r, c
             "the app grant needs a secret or certificate, registration %s has none: postern registration set %s "
             "--secret-file F",
             r->name, r->name);
-    if (m->grant == OBJECT_GRANT_APP && is_many_tenants(r->tenant))
+    if (m->grant == OBJECT_GRANT_APP && object_tenant_is_anybody(r->tenant))
         return fault_set(why, FAULT_CONFIG, REFERENCE, "the app grant needs one tenant, registration %s says %s",
                          r->name, r->tenant);
     if (m->grant == OBJECT_GRANT_DEVICE && p->token[0] && !p->device[0])

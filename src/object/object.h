@@ -203,6 +203,11 @@ struct object_etag {
     char text[17];
 };
 struct object_etag object_etag(enum object_kind kind, const void *object);
+struct object_etag object_etag_of_json(const json_t *json);
+/* A tenant of Entra that stands for all: people of any organization, or of none, sign in there. The issuer may have it in its path, or
+ * leave the place open ("{tenantid}"), as the description of such a one does. */
+bool object_tenant_is_anybody(const char *tenant);
+bool object_issuer_is_anybody(const char *issuer);
 /* The built-in providers, complete, ending at a NULL name. */
 extern const struct provider object_builtin_providers[];
 

@@ -113,16 +113,22 @@ json_t *object_to_json(enum object_kind kind, const void *object)
 }
 
 /* FNV-1a: two states meet by chance once in 2^64, and whoever may change objects has nothing to gain by it. */
-struct object_etag object_etag(enum object_kind kind, const void *object)
+struct object_etag object_etag_of_json(const json_t *json)
 {
     struct object_etag etag;
     uint64_t hash = 0xcbf29ce484222325u;
-    json_t *json = object_to_json(kind, object);
     char *text = json_dumps(json, JSON_COMPACT);
     for (const char *at = text ? text : ""; *at; at++)
         hash = (hash ^ (uint8_t)*at) * 0x100000001b3u;
     snprintf(etag.text, sizeof etag.text, "%016llx", (unsigned long long)hash);
     free(text);
+    return etag;
+}
+
+struct object_etag object_etag(enum object_kind kind, const void *object)
+{
+    json_t *json = object_to_json(kind, object);
+    struct object_etag etag = object_etag_of_json(json);
     json_decref(json);
     return etag;
 }

@@ -74,14 +74,20 @@ static json_t *sorted(json_t *list)
     return result;
 }
 
-bool ask_object_export(struct ask *a, struct fault *why)
+static json_t *export_all(const struct directory *d)
 {
-    a->out = json_object();
+    json_t *document = json_object();
     for (unsigned kind = 0; kind < DOCUMENT_KINDS; kind++) {
         struct export e = { (enum object_kind)kind, json_array() };
-        directory_each(a->q->directory, e.kind, export_one, &e);
-        json_object_set_new(a->out, object_kind_plural(e.kind), sorted(e.list));
+        directory_each(d, e.kind, export_one, &e);
+        json_object_set_new(document, object_kind_plural(e.kind), sorted(e.list));
     }
+    return document;
+}
+
+bool ask_object_export(struct ask *a, struct fault *why)
+{
+    a->out = export_all(a->q->directory);
     return true;
 }
 
@@ -166,7 +172,9 @@ static bool plan_put(struct plan *p, enum object_kind kind, const char *key, con
     json_t *json = object ? object_to_json(kind, object) : NULL;
     bool ok = json && directory_apply(p->after, kind, key, json, p->why);
     json_decref(whole);
-    if (ok && !(before && json_equal(json, before))) {
+    bool is_new = ok && !(before && json_equal(json, before));
+    ok = ok && (!is_new || ask_object_fits_console(p->ask, kind, key, json, p->why));
+    if (ok && is_new) {
         add_change(p, kind, key, json, before);
         return true;
     }
@@ -265,6 +273,27 @@ static bool is_document(struct ask *a, const json_t *document, struct fault *why
     return true;
 }
 
+/* --- is it what was looked at? --- */
+
+/* Of all objects together, as object_etag() is of one. */
+static struct object_etag mark_of_all(const struct queue *q)
+{
+    json_t *document = export_all(q->directory);
+    struct object_etag etag = object_etag_of_json(document);
+    json_decref(document);
+    return etag;
+}
+
+static bool is_as_seen(struct ask *a, struct fault *why)
+{
+    const json_t *wanted = json_object_get(a->in, "if_match");
+    if (!wanted || ask_object_is_named(wanted, mark_of_all(a->q).text))
+        return true;
+    a->status = 412;
+    return fault_set(why, FAULT_REJECT, "object.all-stale",
+                     "nothing was changed: the objects are not those any more to which the document was compared");
+}
+
 /* --- telling and doing --- */
 
 static const char *needed_of(const struct change *c)
@@ -302,7 +331,8 @@ static json_t *told(const struct plan *p)
         if (what)
             json_array_append_new(needed, json_pack("{s:s, s:s, s:s}", "kind", kind, "key", c->key, "what", what));
     }
-    return json_pack("{s:o, s:o}", "changes", changes, "secrets_needed", needed);
+    return json_pack("{s:o, s:o, s:s}", "changes", changes, "secrets_needed", needed, "etag",
+                     mark_of_all(p->ask->q).text);
 }
 
 static bool write_all(struct plan *p)
@@ -351,7 +381,7 @@ static void plan_fini(struct plan *p)
 bool ask_object_apply(struct ask *a, struct fault *why)
 {
     const json_t *document = json_object_get(a->in, "document");
-    if (!is_document(a, document, why))
+    if (!is_document(a, document, why) || !is_as_seen(a, why))
         return false;
     struct plan p = {
         .ask = a, .arena = arena_new(), .after = directory_new(), .named = map_new(), .why = why, .ok = true

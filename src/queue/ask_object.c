@@ -58,7 +58,7 @@ json_t *ask_object_shown(struct queue *q, enum object_kind kind, const void *obj
     return json;
 }
 
-static bool is_named(const json_t *list, const char *etag)
+bool ask_object_is_named(const json_t *list, const char *etag)
 {
     size_t i;
     json_t *item;
@@ -71,7 +71,7 @@ static bool is_named(const json_t *list, const char *etag)
 static bool is_as_seen(struct ask *a, enum object_kind kind, const char *key, const void *object, struct fault *why)
 {
     const json_t *wanted = json_object_get(a->in, "if_match");
-    if (!wanted || (object && is_named(wanted, object_etag(kind, object).text)))
+    if (!wanted || (object && ask_object_is_named(wanted, object_etag(kind, object).text)))
         return true;
     if (object)
         a->current = ask_object_shown(a->q, kind, object);
@@ -106,7 +106,8 @@ static bool write_audit(struct ask *a, enum object_kind kind, const char *key, c
     json_t *old = before ? object_to_json(kind, before) : NULL, *changes = audit_difference(old, object);
     const char *action = !object ? "remove" : before ? "change" : "add";
     struct audit_note note = { action, object_kind_name(kind), key, changes };
-    bool ok = audit_write(a, &note, why);
+    bool is_same = old && object && json_object_size(changes) == 0; /* nobody changed anything */
+    bool ok = is_same || audit_write(a, &note, why);
     json_decref(changes);
     json_decref(old);
     return ok;
@@ -183,6 +184,20 @@ void ask_object_tell(struct queue *q, enum object_kind kind, const char *key, co
              LOG_BOOL("removed", !json));
 }
 
+bool ask_object_fits_console(struct ask *a, enum object_kind kind, const char *key, const json_t *object,
+                             struct fault *why)
+{
+    const char *tenant = json_string_value(json_object_get(object, "tenant"));
+    if (kind != OBJECT_REGISTRATION || !tenant || !object_tenant_is_anybody(tenant) ||
+        !text_equal_nocase(key, a->q->conf->console.entra_registration))
+        return true;
+    return refuse(
+        a, why, 422, "entra.anybody",
+        "people sign in to the console through the registration %s (console.entra-registration), so it can't be "
+        "for the tenant %s",
+        key, tenant);
+}
+
 static bool change(struct ask *a, enum object_kind kind, const char *key, const json_t *object, struct fault *why)
 {
     struct queue *q = a->q;
@@ -190,7 +205,8 @@ static bool change(struct ask *a, enum object_kind kind, const char *key, const 
         a->status = object ? 422 : 409;
         return false;
     }
-    if (kind == OBJECT_OPERATOR && !keeps_administrator(a, key, object, why))
+    if ((kind == OBJECT_OPERATOR && !keeps_administrator(a, key, object, why)) ||
+        !ask_object_fits_console(a, kind, key, object, why))
         return false;
     char *json = object ? json_dumps(object, JSON_COMPACT) : NULL;
     bool ok = commit(a, kind, key, object, json, why) && directory_apply(q->directory, kind, key, object, why);

@@ -319,13 +319,17 @@ ask_fn ask_message_retry, ask_message_hold, ask_message_release, ask_message_rem
 ask_fn ask_audit_list, ask_audit_add;
 const char *ask_text(const struct ask *a, const char *key); /* "" if absent */
 bool ask_id(const char *text, uint64_t *id);
-json_t *ask_time_json(int64_t time);                   /* 0: null */
-json_t *ask_text_json(const char *text);               /* what is not UTF-8 is shown all the same */
-int ask_as_file(struct bytes body, struct fault *why); /* a descriptor of memory; -1 */
+json_t *ask_time_json(int64_t time);                             /* 0: null */
+json_t *ask_text_json(const char *text);                         /* what is not UTF-8 is shown all the same */
+int ask_as_file(struct bytes body, struct fault *why);           /* a descriptor of memory; -1 */
+bool ask_object_is_named(const json_t *marks, const char *etag); /* one of these, or "*" stands there */
 json_t *ask_object_shown(struct queue *q, enum object_kind kind, const void *object); /* given */
 /* Into the open transaction, with its line in the audit; `object` and its text `json` NULL: out of it. */
 bool ask_object_write(struct ask *a, enum object_kind kind, const char *key, const json_t *object, const char *json,
                       struct fault *why);
+/* Nobody but one organization's people may sign in to the console. */
+bool ask_object_fits_console(struct ask *a, enum object_kind kind, const char *key, const json_t *object,
+                             struct fault *why);
 /* To everybody, once it is committed. */
 void ask_object_tell(struct queue *q, enum object_kind kind, const char *key, const char *json);
 bool ask_object_has_no_mail(struct ask *a, const char *address, struct fault *why);

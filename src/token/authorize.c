@@ -74,6 +74,20 @@ void authorization_ask(struct authorization *z, bool is_start, authorize_done_fn
     list_append(&z->askers, &a->node);
 }
 
+/* A device's sign-in ends with nobody's request: who hears of it first is told that it is news. */
+static void say(struct authorization *z, const struct authorize_asker *to, const json_t *result,
+                const struct fault *why)
+{
+    json_t *news = NULL;
+    if (z->is_device && result && result == z->result && !z->is_told) {
+        news = json_copy(z->result);
+        json_object_set_new(news, "is_news", json_true());
+        z->is_told = true;
+    }
+    to->done(to->ctx, to->tag, z->address, news ? news : result, why);
+    json_decref(news);
+}
+
 static void tell(struct authorization *z, bool starts_only, const json_t *result, const struct fault *why)
 {
     struct list told;
@@ -86,7 +100,7 @@ static void tell(struct authorization *z, bool starts_only, const json_t *result
     }
     for (struct list *at = list_pop(&told); at; at = list_pop(&told)) {
         struct authorize_asker *a = LIST_OF(at, struct authorize_asker, node);
-        a->done(a->ctx, a->tag, z->address, result, why);
+        say(z, a, result, why);
         free(a);
     }
 }
@@ -368,11 +382,13 @@ void authorize_wait(struct tokens *t, const char *id, const char *address, autho
         authorization_ask(z, false, done, ctx, tag);
         return;
     }
-    if (!z)
+    if (!z) {
         expired_fault(&why);
-    else if (!z->result)
-        why = z->why;
-    done(ctx, tag, z ? z->address : "", z ? z->result : NULL, why.kind == FAULT_NONE ? NULL : &why);
+        done(ctx, tag, "", NULL, &why);
+    } else {
+        struct authorize_asker asker = { .done = done, .ctx = ctx, .tag = tag };
+        say(z, &asker, z->result, z->result ? NULL : &z->why);
+    }
 }
 
 static void drop(struct tokens *t, const void *ctx, const uint64_t *tag)

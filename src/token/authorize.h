@@ -19,7 +19,7 @@ struct authorize_start {
 
 /* `result` is lent, NULL when refused; then `why` says so. `address` is the mailbox's, "" if that is unknown. Runs once per call, maybe inside it; not after authorize_cancel().
  *   start:         {"id","url","code"?,"expires_in","message"?,"redirect_uri"?}
- *   finish, wait:  {"address","user","scopes"} */
+ *   finish, wait:  {"address","user","scopes"}; of a device, who is told first has "is_news" true beside it */
 typedef void authorize_done_fn(void *ctx, uint64_t tag, const char *address, const json_t *result,
                                const struct fault *why);
 

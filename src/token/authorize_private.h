@@ -27,6 +27,7 @@ struct authorization {
     struct answer answer; /* tokens that are being checked */
     char *issuer, *jwks;
     json_t *result; /* decided: this, or `why` */
+    bool is_told;   /* that it was */
     struct fault why;
 };
 

@@ -120,6 +120,16 @@ static char *sign_in_url(const struct visit *v, const struct subject *s, const s
     return url;
 }
 
+/* An issuer that speaks for all tenants would let people in whom no administrator here has ever heard of, under names that their own
+ * administrators chose. */
+static bool is_of_one_tenant(const struct subject *s, const struct endpoints *e, struct fault *why)
+{
+    if (!object_tenant_is_anybody(s->registration->tenant) && !object_issuer_is_anybody(e->issuer))
+        return true;
+    return fault_set(why, FAULT_CONFIG, "entra.anybody", "the registration %s is for the tenant %s",
+                     s->registration->name, s->registration->tenant[0] ? s->registration->tenant : e->issuer);
+}
+
 static void on_start_endpoints(void *ctx, const struct endpoints *e, const struct fault *refused)
 {
     struct visit *v = ctx;
@@ -131,6 +141,7 @@ static void on_start_endpoints(void *ctx, const struct endpoints *e, const struc
     if (ok && (e->authorize[0] == '\0' || e->jwks[0] == '\0'))
         ok = fault_set(&why, FAULT_CONFIG, "provider.discovery",
                        "the provider %s has no sign-in page, or names no keys", s.provider->name);
+    ok = ok && is_of_one_tenant(&s, e, &why);
     if (!ok) {
         end(v, NULL, refused ? refused : &why);
         return;
@@ -270,7 +281,7 @@ static bool redeem(struct visit *v, const struct endpoints *e, struct fault *why
     struct subject s;
     struct form form;
     form_init(&form);
-    bool ok = subject_of(v, &s, why);
+    bool ok = subject_of(v, &s, why) && is_of_one_tenant(&s, e, why);
     if (ok) {
         form_add(&form, "grant_type", "authorization_code");
         form_add_bytes(&form, "code", secret_bytes(v->code));

@@ -1,10 +1,13 @@
 """All objects as one document: what is written out is taken in as the same, a change is whole or not at all."""
 import json
 import os
+import pty
+import subprocess
 
 import pytest
 import yaml
 
+import harness
 from harness import Gateway, Tenant, letter, until
 
 BOX = Tenant.MAILBOX
@@ -106,6 +109,46 @@ def test_secrets_come_by_reference_and_a_refused_one_is_said(tenant):
     assert done.returncode == 1 and "the key of endpoint hook was not taken" in done.stderr and "postern endpoint rotate hook" in done.stderr
     assert secret not in done.stdout + done.stderr and "2short" not in done.stdout + done.stderr
     assert g.json("endpoint", "show", "hook")["mailbox"] == BOX, "the objects are in force"
+
+
+def test_what_was_agreed_to_is_what_is_made(tenant):
+    """Two administrators: one looks at the difference, the other changes something, the first says yes."""
+    g, local = tenant.gateway, tenant.gateway.local()
+    document = {"apps": [{"name": "erp", "mailboxes": [BOX]}, {"name": "crm", "mailboxes": [BOX]}]}
+    shown = local.post("apply?dry_run=1&prune=1", document)
+    assert shown.status == 200 and [c["key"] for c in shown.json["changes"]] == ["crm"] and "etag" not in shown.json
+    mark = shown.headers["ETag"]
+    assert local.post("apply?dry_run=1", document).headers["ETag"] == mark
+    assert local.put("keys/k", {"name": "k", "scopes": ["read"]}).status == 201  # no part of the document
+    assert local.post("apply?dry_run=1", document, headers={"If-Match": mark}).status == 200
+    assert local.put("apps/new", {"name": "new", "mailboxes": [BOX]}).status == 201
+    before = state_of(g)
+    refused = local.post("apply?prune=1", document, headers={"If-Match": mark})
+    assert refused.status == 412 and refused.finding == "object.all-stale" and refused.json["findings"][0]["fix"], refused
+    assert state_of(g) == before, "the other's app was not pruned unseen"
+    again = local.post("apply?dry_run=1&prune=1", document)
+    assert [(c["action"], c["key"]) for c in again.json["changes"]] == [("create", "crm"), ("remove", "new")]
+    done = local.post("apply?prune=1", document, headers={"If-Match": again.headers["ETag"]})
+    assert done.status == 200 and done.headers["ETag"] != mark
+    assert local.post("apply?dry_run=1", document).headers["ETag"] == done.headers["ETag"]
+    assert local.post("apply", document).status == 200, "who looks at no difference needs no mark"
+
+
+def test_the_command_makes_what_it_showed(tenant):
+    """While a person thinks at the prompt, somebody else changes something."""
+    g = tenant.gateway
+    path = g.world.file("d.yaml", yaml.safe_dump({"apps": [{"name": "crm", "mailboxes": [BOX]}]}))
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen([harness.BIN, "apply", path, "-c", str(g.config)], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             text=True, env={**os.environ, **g.world.env()})
+    os.close(theirs)
+    assert child.stdout.readline() == "+ app crm\n"
+    assert g.local().put("apps/new", {"name": "new", "mailboxes": [BOX]}).status == 201
+    os.write(ours, b"y\n")
+    out, err = child.communicate(timeout=60)
+    os.close(ours)
+    assert child.returncode == 1 and "Somebody else changed something" in err and "--dry-run" in err, err
+    assert g.local().get("apps/crm").status == 404
 
 
 def test_killed_in_the_middle_it_is_whole_or_not_at_all(tenant):

@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+import harness
 import peers
 from harness import Gateway, Tenant
 from test_oauth import browse
@@ -104,15 +105,114 @@ def test_people_come_in_by_name_and_lose_it_with_the_setting(world):
     assert browser.get("session").json["role"] == "operator"
 
 
-def test_people_come_in_by_group(world):
+def set_lists(people, **lists):
+    """Other lists, read again by the running daemon."""
+    config = people.gateway.config
+    lines = "".join(f", entra-{name}: [{', '.join(items)}]" for name, items in lists.items())
+    config.write_text(re.sub(r"entra-registration: m365(, entra-\w+: \[[^]]*\])*", "entra-registration: m365" + lines, config.read_text()))
+    people.gateway.prepare("reload")
+
+
+OTHERS = "bbbbbbbb-0000-4000-8000-000000000002"
+LISTS = {
+    "a user as administrator": (dict(administrators=[SHOP]), "administrator"),
+    "a user as operator": (dict(operators=[SHOP.upper()]), "operator"),
+    "a group as administrator": (dict(administrators=[GROUP.upper()]), "administrator"),
+    "a group as operator": (dict(operators=[GROUP]), "operator"),
+    "a user in both": (dict(administrators=[SHOP], operators=[SHOP]), "administrator"),
+    "a group in both": (dict(administrators=[GROUP], operators=[GROUP]), "administrator"),
+    "a group as administrator, the user as operator": (dict(administrators=[GROUP], operators=[SHOP]), "administrator"),
+    "the user as administrator, a group as operator": (dict(administrators=[SHOP], operators=[GROUP]), "administrator"),
+    "a group as operator, another one as administrator": (dict(administrators=[OTHERS], operators=[GROUP]), "operator"),
+    "in none": (dict(administrators=[OTHERS, "alice@contoso.example"], operators=["bob@contoso.example"]), None),
+}
+
+
+@pytest.fixture(scope="module")
+def listed():
+    world = harness.World()
+    people = People(world)
+    people.sandbox.set("id-token.groups", f"11111111-0000-4000-8000-000000000001,{GROUP}")
+    yield people
+    world.close()
+
+
+@pytest.mark.parametrize("what", LISTS)
+def test_the_lists_say_who_may_what(listed, what):
+    lists, role = LISTS[what]
+    set_lists(listed, **lists)
+    browser, page = listed.sign_in()
+    session = browser.get("session").json
+    if role is None:
+        assert page.status == 403 and SHOP in page.text and "nothing here says that this person may come in" in page.text
+        assert "console.entra-administrators" in page.text and not session["signed_in"]
+        listed.gateway.wait_event("console.refused", finding="entra.not-listed")
+        return
+    assert page.status == 200, page
+    assert session["role"] == role and session["name"] == SHOP
+    browser.csrf = session["csrf"]
+    assert browser.get("status").status == 200
+    # What counts is what it may do.
+    assert browser.put("keys/k", {"name": "k", "scopes": ["read"]}).status == (403 if role == "operator" else 201)
+    assert listed.gateway.local().delete("keys/k").status == (404 if role == "operator" else 204)
+
+
+def test_who_leaves_a_list_loses_it_at_once(listed):
+    """With what is under way: a stream of events would else go on for hours."""
+    set_lists(listed, administrators=[GROUP])
+    browser, _ = listed.sign_in()
+    c = browser.connection()
+    c.request("GET", "/api/v1/events", headers=browser.headers("GET"))
+    stream = c.getresponse()
+    assert stream.status == 200
+    set_lists(listed, operators=[GROUP])
+    assert browser.get("session").json["role"] == "operator"
+    assert b"retry" in stream.readline()  # an operator may still look
+    set_lists(listed, operators=[OTHERS])
+    stream.read()  # ends
+    assert browser.get("status").status == 401
+    c.close()
+
+
+def test_too_many_groups_are_said(world):
     people = People(world, **{"entra-operators": f"[{GROUP}]"})
     assert people.sign_in()[1].status == 403
-    people.sandbox.set("id-token.groups", f"11111111-0000-4000-8000-000000000001,{GROUP}")
-    browser, page = people.sign_in()
-    assert page.status == 200 and browser.get("session").json["role"] == "operator"
     people.sandbox.set("id-token.groups", "overage")
     page = people.sign_in()[1]
     assert page.status == 403 and "so many groups" in page.text
+
+
+@pytest.mark.parametrize("tenant", ["common", "Organizations", "consumers", "9188040d-6c67-4c5b-b112-36a304b66dad"])
+def test_a_registration_for_everybody_lets_nobody_in(listed, tenant):
+    """Else anybody in the world who has an account at Microsoft could try."""
+    set_lists(listed, administrators=[SHOP])
+    g = listed.gateway
+    own = g.local().get("registrations/m365").json["tenant"]
+    # While it is the console's, it can't be opened ...
+    refused = g.cli("registration", "set", "m365", "--tenant", tenant, check=False)
+    assert refused.returncode == 1 and "console.entra-registration" in refused.stderr and "organizational directory only" in refused.stderr
+    document = {"registrations": [{**g.local().get("registrations/m365").json, "tenant": tenant}]}
+    refused = g.local().post("apply", document)
+    assert refused.status == 422 and refused.finding == "entra.anybody", refused
+    assert g.local().get("registrations/m365").json["tenant"] == own
+    # ... and one that is open can't become the console's.
+    browser, page = listed.sign_in()
+    assert page.status == 200 and browser.get("status").status == 200
+    before = len(g.events("console.entra-shut"))
+    assert g.local().put("registrations/open", {**document["registrations"][0], "name": "open"}).status in (200, 201)
+    text = g.config.read_text()
+    g.config.write_text(text.replace("entra-registration: m365", "entra-registration: open"))
+    try:
+        told = g.cli("reload", check=False)
+        assert told.returncode == 1 and "was read again" in told.stdout + told.stderr and "organizational directory only" in told.stderr
+        assert len(g.events("console.entra-shut")) == before + 1
+        assert browser.get("status").status == 401  # who came in before is out
+        page = g.console().get("/signin/entra")
+        assert page.status == 403 and "lets" not in page.headers and "organizational directory only" in page.text, page
+    finally:
+        g.config.write_text(text)
+        g.prepare("reload")
+    assert listed.sign_in()[1].status == 200
 
 
 @pytest.mark.parametrize("lie", ["signature", "issuer", "audience", "nonce", "expired", "tenant", "alg-none"])

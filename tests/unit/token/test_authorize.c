@@ -412,6 +412,12 @@ static void test_device_code(void **unused)
     answer_keys(0, "k1");
     assert_int_equal(heard[2].status, 200);
     assert_string_equal(world_stored_refresh(DEVICE), "r1");
+    assert_true(json_is_true(json_object_get(heard[2].json, "is_news")));
+    char again[96];
+    snprintf(again, sizeof again, "{\"id\":\"%s\"}", text(1, "id"));
+    ask(3, "authorize.wait", "", again);
+    assert_int_equal(heard[3].status, 200);
+    assert_null(json_object_get(heard[3].json, "is_news")); /* told once */
 }
 
 static void test_device_code_refused(void **unused)

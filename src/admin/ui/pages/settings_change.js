@@ -1,6 +1,6 @@
 /* settings_change.js - who changed what; and all objects as one document, to take away or to apply. */
 import { h, fill } from '../dom.js';
-import { get, post, can, query } from '../api.js';
+import { get, post, can, query, tagOf } from '../api.js';
 import { section, button } from '../parts/shell.js';
 import { table } from '../parts/table.js';
 import { form } from '../parts/form.js';
@@ -51,7 +51,7 @@ function difference(d) {
 
 function applyForm(page) {
   const shown = h('div', { 'aria-live': 'polite' });
-  const send = (document, { dry, prune }) => post(`/apply${query({ dry_run: dry && 1, prune: prune && 1 })}`, new Blob([document], { type: 'application/yaml' }), { headers: { 'Content-Type': 'application/yaml' } });
+  const send = (document, { dry, prune, tag }) => post(`/apply${query({ dry_run: dry && 1, prune: prune && 1 })}`, new Blob([document], { type: 'application/yaml' }), { tag, headers: { 'Content-Type': 'application/yaml' } });
   const f = form({
     fields: [{ key: 'file', label: 'File', type: 'file', accept: '.yaml,.yml,.json', help: 'Or paste it below.' }, { key: 'document', label: 'Document', type: 'area', rows: 10 }, { key: 'prune', label: 'Remove what is not in it', type: 'flag', help: 'Otherwise what the document does not name stays as it is.' }],
     label: 'Show what would change', busy: 'Comparing …',
@@ -63,7 +63,7 @@ function applyForm(page) {
         const removes = d.changes.filter((c) => words[c.action] === 'Remove').length;
         if (removes && !(await confirm({ title: `Remove ${removes} object${removes === 1 ? '' : 's'}?`, text: 'All changes are made together, or none.', action: 'Apply', danger: true }))) return;
         try {
-          await send(source, { prune });
+          await send(source, { prune, tag: tagOf(d) }); // what was shown, and nothing else
           toast('All of it is applied');
           fill(shown);
         } catch (error) {
