@@ -24,7 +24,8 @@ struct choice {
 struct text_rule {
     const char *what; /* "an address as in box@example.org": completes "must be ..." */
     bool (*is_valid)(const char *text);
-    size_t max; /* octets */
+    size_t max;          /* octets */
+    const char *example; /* one that is valid */
 };
 
 struct field {

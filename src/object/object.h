@@ -36,6 +36,8 @@ enum object_grant { OBJECT_GRANT_CODE, OBJECT_GRANT_DEVICE, OBJECT_GRANT_APP, OB
 enum object_credential { OBJECT_CREDENTIAL_SECRET, OBJECT_CREDENTIAL_CERTIFICATE, OBJECT_CREDENTIAL_NONE };
 enum object_protocol { OBJECT_SMTP = 1, OBJECT_IMAP = 2, OBJECT_POP3 = 4, OBJECT_HTTP = 8 }; /* a set */
 
+#define OBJECT_LIST_MOST 256 /* entries of any list */
+
 struct object_server {
     const char *host; /* "" in a mailbox: the provider's */
     uint32_t port;    /* 0 likewise */
@@ -198,6 +200,7 @@ json_t *object_to_json(enum object_kind kind, const void *object); /* given; eve
 /* The same without what reading it again fills in by itself: for people. Given. */
 json_t *object_to_short_json(enum object_kind kind, const void *object);
 const char *object_key(enum object_kind kind, const void *object);
+const char *object_key_name(enum object_kind kind); /* of that field: "name" or "address" */
 /* Differs where any field does: names the state of an object that somebody looked at before changing it. */
 struct object_etag {
     char text[17];
@@ -220,6 +223,14 @@ struct object_field {
 };
 typedef bool object_field_fn(void *ctx, const struct object_field *field); /* all lent for the call */
 void object_each_field(enum object_kind kind, object_field_fn *each, void *ctx);
+
+/* JSON Schema (draft 2020-12) of a kind's fields, groups within; an object by itself. Given. */
+enum object_schema {
+    OBJECT_SCHEMA_SHOWN,   /* as object_to_json() writes it: every field is there */
+    OBJECT_SCHEMA_WHOLE,   /* as object_from_json() takes it: what must be given is required, all else may be null */
+    OBJECT_SCHEMA_CHANGES, /* likewise, but nothing is required */
+};
+json_t *object_schema(enum object_kind kind, enum object_schema use);
 
 /* YAML document (a provider file, or one object) to JSON; the fault has line and column. */
 json_t *object_json_from_yaml(struct bytes text, struct fault *why);

@@ -7,7 +7,6 @@
 #include "base/text.h"
 #include "object/fields.h"
 
-#define LIST_MOST 256
 #define PATH_SIZE 96
 
 struct reading {
@@ -102,9 +101,9 @@ static bool read_texts(struct reading *r, const struct field *f, const json_t *v
         size = 1; /* one value needs no brackets */
     else if (!json_is_array(value))
         return refuse(r, f, "a list");
-    if (size > LIST_MOST)
+    if (size > OBJECT_LIST_MOST)
         return fault_set(r->why, FAULT_CONFIG, "object.invalid", "%s%s has more than %d entries", r->path, f->key,
-                         LIST_MOST);
+                         OBJECT_LIST_MOST);
     if (!size && f->is_required)
         return fault_set(r->why, FAULT_CONFIG, "object.invalid", "%s%s needs at least one entry", r->path, f->key);
     const char **list = arena_array(r->arena, size ? size : 1, sizeof *list);
@@ -269,6 +268,11 @@ void *object_from_json(enum object_kind kind, const json_t *json, struct arena *
     if (!read_fields(&r, table->fields, json, object) || (table->check && !table->check(object, why)))
         return NULL;
     return object;
+}
+
+const char *object_key_name(enum object_kind kind)
+{
+    return object_tables[kind].fields->key;
 }
 
 const char *object_key(enum object_kind kind, const void *object)

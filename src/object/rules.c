@@ -108,19 +108,21 @@ static bool is_range(const char *text)
 
 #define NAME_TEXT "a name of letters, digits, '-', '_' and '.', beginning with a letter or digit"
 
-const struct text_rule rule_name = { NAME_TEXT, is_name, 64 };
-const struct text_rule rule_optional_name = { NAME_TEXT, is_optional_name, 64 };
-const struct text_rule rule_address = { "an address like box@example.org", is_address, 320 };
-const struct text_rule rule_line = { "one line of text", text_is_line, 1024 };
-const struct text_rule rule_token = { "made of letters, digits and - _ . : + = /", is_token, 256 };
-const struct text_rule rule_url = { "an https:// address (http:// only to this machine)", is_url, 1024 };
-const struct text_rule rule_redirect = { "an https:// address, or http://localhost", is_url, 256 };
-const struct text_rule rule_host = { "a host name or address without a port", is_host, 255 };
-const struct text_rule rule_date = { "a date like 2027-05-01", is_date, 40 };
-const struct text_rule rule_file = { "a file's path beginning with /", is_file, 1024 };
-const struct text_rule rule_query = { "query text like access_type=offline", is_query, 512 };
-const struct text_rule rule_pem = { "a certificate in PEM", is_pem, 16384 };
-const struct text_rule rule_range = { "an address range like 10.1.0.0/16", is_range, 64 };
+const struct text_rule rule_name = { NAME_TEXT, is_name, 64, "erp" };
+const struct text_rule rule_optional_name = { NAME_TEXT, is_optional_name, 64, "m365" };
+const struct text_rule rule_address = { "an address like box@example.org", is_address, 320, "box@example.org" };
+const struct text_rule rule_line = { "one line of text", text_is_line, 1024, "One line of text" };
+const struct text_rule rule_token = { "made of letters, digits and - _ . : + = /", is_token, 256, "4c1f2a30-8e57" };
+const struct text_rule rule_url = { "an https:// address (http:// only to this machine)", is_url, 1024,
+                                    "https://example.org/" };
+const struct text_rule rule_redirect = { "an https:// address, or http://localhost", is_url, 256,
+                                         "http://localhost:8400/" };
+const struct text_rule rule_host = { "a host name or address without a port", is_host, 255, "mail.example.org" };
+const struct text_rule rule_date = { "a date like 2027-05-01", is_date, 40, "2027-05-01" };
+const struct text_rule rule_file = { "a file's path beginning with /", is_file, 1024, "/etc/ssl/ca.pem" };
+const struct text_rule rule_query = { "query text like access_type=offline", is_query, 512, "access_type=offline" };
+const struct text_rule rule_pem = { "a certificate in PEM", is_pem, 16384, "-----BEGIN CERTIFICATE-----\n..." };
+const struct text_rule rule_range = { "an address range like 10.1.0.0/16", is_range, 64, "10.1.0.0/16" };
 
 /* Quoted local parts are left out on purpose: no mailbox of a provider has one. */
 static bool local_is_valid(struct bytes local)
