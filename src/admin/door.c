@@ -8,6 +8,7 @@
 #include "admin/admin_private.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "base/text.h"
 
 #define DRAIN_MS (10 * 60000)
 #define CIPHERS "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE"
@@ -82,10 +83,26 @@ static bool adopt(struct door *d, const char *name, struct fault *why)
     return true;
 }
 
+/* In place, as the server does it but for NUL, at which a name would end: "erp%00x" is another than "erp", and not there. */
+static size_t on_escaped(void *ctx, struct MHD_Connection *connection, char *text)
+{
+    char *out = text;
+    for (const char *in = text; *in; out++) {
+        char digits[3] = { in[0] == '%' ? in[1] : '\0', in[0] == '%' && in[1] ? in[2] : '\0', '\0' };
+        uint8_t octet;
+        size_t size;
+        bool is_escaped = hex_decode(digits, &octet, 1, &size) && size == 1 && octet != 0;
+        *out = is_escaped ? (char)octet : *in;
+        in += is_escaped ? 3 : 1;
+    }
+    *out = '\0';
+    return (size_t)(out - text);
+}
+
 #define COMMON_FLAGS (MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG)
 #define COMMON_OPTIONS(d, fd) \
     MHD_OPTION_EXTERNAL_LOGGER, on_server_log, (d)->admin, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, \
-        http_on_completed, (d)->admin
+        http_on_completed, (d)->admin, MHD_OPTION_UNESCAPE_CALLBACK, on_escaped, NULL
 
 bool door_open_api(struct admin *a, int fd, struct fault *why)
 {
