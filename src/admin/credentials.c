@@ -22,39 +22,62 @@ void wipe_taken(struct bytes secret)
         secret_wipe((void *)(uintptr_t)secret.data, secret.size);
 }
 
-static void ask_with_secret(struct request *r, const char *verb, const char *key, struct bytes secret)
+/* A secret without its owner would lie in the vault for nobody: who keeps the objects is asked first. */
+static void ask_for_owner(struct request *r, const char *kind, request_fn *then)
 {
-    request_ask_secret(r, ADMIN_PEER_VAULT, verb, json_pack("{s:s}", key, r->params[0]), secret);
-    wipe_taken(secret);
+    request_ask(r, ADMIN_PEER_QUEUE, "object.get", json_pack("{s:s, s:s}", "kind", kind, "key", r->params[0]));
+    request_then(r, then);
 }
 
-static void put_secret(struct request *r, const char *verb, const char *key, const char *member)
+static void ask_with_secret(struct request *r, const char *verb, const char *key, request_fn *then)
+{
+    if (!respond_unless_ok(r, &r->asks[0]))
+        return;
+    asks_forget(r);
+    request_ask_secret(r, ADMIN_PEER_VAULT, verb, json_pack("{s:s}", key, r->params[0]), r->taken);
+    wipe_taken(r->taken);
+    r->taken = BYTES_NONE;
+    request_then(r, then);
+}
+
+static bool take_from_body(struct request *r, const char *member)
 {
     json_t *body = request_json(r);
-    if (!body)
-        return;
-    struct bytes secret = take_secret(r, body, member);
-    if (secret.size == 0) {
-        respond_problem(r, 400, "Nothing to keep", "the body needs a text \"%s\" that is not empty", member);
-        return;
-    }
-    ask_with_secret(r, verb, key, secret);
-    request_then(r, respond_first);
+    if (body)
+        r->taken = take_secret(r, body, member);
+    return body != NULL;
+}
+
+static void keep_secret(struct request *r)
+{
+    ask_with_secret(r, "registration.secret", "name", respond_first);
 }
 
 void registration_secret(struct request *r)
 {
-    put_secret(r, "registration.secret", "name", "secret");
+    if (take_from_body(r, "secret"))
+        ask_for_owner(r, "registration", keep_secret);
+}
+
+static void keep_password(struct request *r)
+{
+    ask_with_secret(r, "mailbox.password", "address", respond_first);
 }
 
 void mailbox_password(struct request *r)
 {
-    put_secret(r, "mailbox.password", "address", "password");
+    if (take_from_body(r, "password"))
+        ask_for_owner(r, "mailbox", keep_password);
 }
 
 void daemon_rekey(struct request *r)
 {
-    put_secret(r, "vault.rekey", "name", "key");
+    if (!take_from_body(r, "key"))
+        return;
+    request_ask_secret(r, ADMIN_PEER_VAULT, "vault.rekey", NULL, r->taken);
+    wipe_taken(r->taken);
+    r->taken = BYTES_NONE;
+    request_then(r, respond_first);
 }
 
 /* The vault keeps the key; the public part becomes part of the registration, where everybody may read it. */
@@ -67,16 +90,18 @@ static void certificate_into_registration(struct request *r)
     json_object_set_new(json_object_get(in, "changes"), "credential", json_string("certificate"));
     asks_forget(r);
     request_ask(r, ADMIN_PEER_QUEUE, "object.patch", in);
-    request_then(r, respond_first);
+    request_then(r, respond_object);
+}
+
+static void keep_certificate(struct request *r)
+{
+    ask_with_secret(r, "registration.certificate", "name", certificate_into_registration);
 }
 
 void registration_certificate(struct request *r)
 {
-    json_t *body = request_json(r);
-    if (!body)
-        return;
-    ask_with_secret(r, "registration.certificate", "name", take_secret(r, body, "pem"));
-    request_then(r, certificate_into_registration);
+    if (take_from_body(r, "pem"))
+        ask_for_owner(r, "registration", keep_certificate);
 }
 
 void mailbox_grant(struct request *r)
@@ -102,8 +127,12 @@ static void password_once(struct request *r)
     respond_secret_once(r, "password");
 }
 
+static void make_password(struct request *r)
+{
+    ask_with_secret(r, "app.password", "name", password_once);
+}
+
 void app_password(struct request *r)
 {
-    request_ask(r, ADMIN_PEER_VAULT, "app.password", json_pack("{s:s}", "name", r->params[0]));
-    request_then(r, password_once);
+    ask_for_owner(r, "app", make_password);
 }

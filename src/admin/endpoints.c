@@ -112,15 +112,21 @@ static void last_line(struct request *r)
     stream_end(r);
 }
 
-void endpoint_test(struct request *r)
+static void start_test(struct request *r)
 {
-    json_t *body = request_json(r);
-    if (!body)
+    if (!respond_unless_ok(r, &r->asks[0]))
         return;
-    json_object_set_new(body, "name", json_string(r->params[0]));
-    request_ask_long(r, ADMIN_PEER_INBOX, "endpoint.test", json_incref(body));
+    asks_forget(r);
+    request_ask_long(r, ADMIN_PEER_INBOX, "endpoint.test", json_pack("{s:s}", "name", r->params[0]));
     request_then(r, last_line);
     respond_stream(r, "application/x-ndjson");
+}
+
+/* Once the steps go out there is no status any more to say that there is no such endpoint. */
+void endpoint_test(struct request *r)
+{
+    request_ask(r, ADMIN_PEER_QUEUE, "object.get", json_pack("{s:s, s:s}", "kind", "endpoint", "key", r->params[0]));
+    request_then(r, start_test);
 }
 
 static void set_paused(struct request *r, bool is_paused)

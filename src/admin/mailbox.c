@@ -25,17 +25,27 @@ static void last_line(struct request *r)
     stream_end(r);
 }
 
-void mailbox_test(struct request *r)
+static void start_test(struct request *r)
 {
     json_t *body = request_json(r);
-    if (!body)
+    if (!respond_unless_ok(r, &r->asks[0]))
         return;
+    asks_forget(r);
     json_object_set_new(body, "address", json_string(r->params[0]));
     const char *protocol = json_string_value(json_object_get(body, "protocol"));
     bool is_in = text_equal(protocol, "imap") || text_equal(protocol, "pop3");
     request_ask_long(r, is_in ? ADMIN_PEER_INBOX : ADMIN_PEER_RELAY, "mailbox.test", json_incref(body));
     request_then(r, last_line);
     respond_stream(r, "application/x-ndjson");
+}
+
+/* Once the steps go out there is no status any more to say that there is no such mailbox. */
+void mailbox_test(struct request *r)
+{
+    if (!request_json(r))
+        return;
+    request_ask(r, ADMIN_PEER_QUEUE, "object.get", json_pack("{s:s, s:s}", "kind", "mailbox", "key", r->params[0]));
+    request_then(r, start_test);
 }
 
 static void set_paused(struct request *r, bool is_paused)
