@@ -144,13 +144,13 @@ static bool read_filter(struct ask *a, struct store_item_filter *f, struct listi
                                      .scan_max = LIST_SCANNED };
     a->status = 400;
     if (state[0] && f->state < 0 && strcmp(state, "open") != 0)
-        return fault_set(why, FAULT_REJECT, "api.state", "there is no state \"%s\"", state);
+        return fault_set(why, FAULT_REJECT, "api.address", "there is no state \"%s\"", state);
     if (limit[0] && (!text_to_u64(limit, LIST_MOST, &most) || most == 0))
-        return fault_set(why, FAULT_REJECT, "api.limit", "the limit must be a number from 1 to %d", LIST_MOST);
+        return fault_set(why, FAULT_REJECT, "api.address", "the limit must be a number from 1 to %d", LIST_MOST);
     if (cursor[0] && !ask_id(cursor, &f->before))
-        return fault_set(why, FAULT_REJECT, "api.cursor", "the cursor is not one that a list gave");
+        return fault_set(why, FAULT_REJECT, "api.address", "the cursor is not one that a list gave");
     if (since[0] && !clock_parse(since, &f->since))
-        return fault_set(why, FAULT_REJECT, "api.time", "\"%s\" is not a time like 2026-11-21T09:15:00Z", since);
+        return fault_set(why, FAULT_REJECT, "api.address", "\"%s\" is not a time like 2026-11-21T09:15:00Z", since);
     l->limit = (size_t)most;
     f->only_open = strcmp(state, "open") == 0 || (f->state >= 0 && store_inbound_is_open((uint32_t)f->state));
     a->status = 0;

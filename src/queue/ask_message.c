@@ -266,8 +266,8 @@ struct listing {
 
 static bool is_known_state(const char *state)
 {
-    static const char *const names[] = { "",          "queued",  "active",  "deferred", "held",
-                                         "delivered", "bounced", "partial", "expired",  "removed" };
+    static const char *const names[] = { "",          "open",    "queued",  "active",  "deferred", "held",
+                                         "delivered", "bounced", "partial", "expired", "removed" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], state) == 0)
             return true;
@@ -289,7 +289,7 @@ static bool list_one(void *ctx, const struct store_message *m)
     struct listing *l = ctx;
     if (json_array_size(l->items) == l->limit || l->size > RECIPIENTS_SIZE)
         return false;
-    if (!l->state[0] || strcmp(l->state, state_name(l->q, m)) == 0)
+    if (!l->state[0] || strcmp(l->state, "open") == 0 || strcmp(l->state, state_name(l->q, m)) == 0)
         list_message(l, m);
     return true;
 }
@@ -322,15 +322,15 @@ static bool read_filter(struct ask *a, struct store_filter *f, struct listing *l
                                 .scan_max = LIST_SCANNED };
     a->status = 400;
     if (!is_known_state(l->state))
-        return fault_set(why, FAULT_REJECT, "api.state", "there is no state \"%s\"", l->state);
+        return fault_set(why, FAULT_REJECT, "api.address", "there is no state \"%s\"", l->state);
     if (limit[0] && (!text_to_u64(limit, LIST_MOST, &most) || most == 0))
-        return fault_set(why, FAULT_REJECT, "api.limit", "the limit must be a number from 1 to %d", LIST_MOST);
+        return fault_set(why, FAULT_REJECT, "api.address", "the limit must be a number from 1 to %d", LIST_MOST);
     if (cursor[0] && !ask_id(cursor, &f->before))
-        return fault_set(why, FAULT_REJECT, "api.cursor", "the cursor is not one that a list gave");
+        return fault_set(why, FAULT_REJECT, "api.address", "the cursor is not one that a list gave");
     if (since[0] && !clock_parse(since, &f->since))
-        return fault_set(why, FAULT_REJECT, "api.time", "\"%s\" is not a time like 2026-11-21T09:15:00Z", since);
+        return fault_set(why, FAULT_REJECT, "api.address", "\"%s\" is not a time like 2026-11-21T09:15:00Z", since);
     if (until[0] && !clock_parse(until, &f->until))
-        return fault_set(why, FAULT_REJECT, "api.time", "\"%s\" is not a time like 2026-11-21T09:15:00Z", until);
+        return fault_set(why, FAULT_REJECT, "api.address", "\"%s\" is not a time like 2026-11-21T09:15:00Z", until);
     read_mailboxes(a, f, arena);
     l->limit = (size_t)most;
     for (int state = STORE_DELIVERED; state <= STORE_REMOVED; state++)

@@ -63,7 +63,7 @@ bool ask_object_list(struct ask *a, struct fault *why)
     if (!object_kind_from_name(kind, &l.kind))
         return fault_set(why, FAULT_REJECT, "api.kind", "there are no objects of the kind \"%s\"", kind);
     if (limit[0] && (!text_to_u64(limit, PAGE_ITEMS, &most) || most == 0))
-        return fault_set(why, FAULT_REJECT, "api.limit", "limit is a number from 1 to %d", PAGE_ITEMS);
+        return fault_set(why, FAULT_REJECT, "api.address", "limit is a number from 1 to %d", PAGE_ITEMS);
     struct arena *arena = arena_new();
     directory_each(a->q->directory, l.kind, count_one, &l);
     l.objects = arena_array(arena, l.room ? l.room : 1, sizeof *l.objects);

@@ -117,11 +117,11 @@ static bool read_filter(struct ask *a, struct store_audit_filter *f, struct faul
                                       .key = ask_text(a, "key") };
     a->status = 400;
     if (*since && !clock_parse(since, &f->since))
-        return fault_set(why, FAULT_REJECT, "api.query", "since must be a time as in 2026-11-21T09:15:00Z");
+        return fault_set(why, FAULT_REJECT, "api.address", "since must be a time as in 2026-11-21T09:15:00Z");
     if (*limit && (!text_to_u64(limit, LIMIT_MOST, &number) || number == 0))
-        return fault_set(why, FAULT_REJECT, "api.query", "limit must be a number from 1 to %d", LIMIT_MOST);
+        return fault_set(why, FAULT_REJECT, "api.address", "limit must be a number from 1 to %d", LIMIT_MOST);
     if (*cursor && !text_to_u64(cursor, INT64_MAX, &f->before))
-        return fault_set(why, FAULT_REJECT, "api.query", "cursor must be the \"next\" of an earlier answer");
+        return fault_set(why, FAULT_REJECT, "api.address", "cursor must be the \"next\" of an earlier answer");
     f->limit = (uint32_t)number;
     a->status = 0;
     return true;
