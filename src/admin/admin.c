@@ -1,5 +1,6 @@
 /* The admin room's one object, and the submission's way out. */
 #include "admin/admin_private.h"
+#include "admin/openapi.h"
 #include "base/log.h"
 
 struct admin *admin_new(struct loop *l, int listen_fd, const struct conf *conf, admin_ask_parent_fn *ask_parent,
@@ -30,6 +31,7 @@ void admin_free(struct admin *a)
     doors_stop(a);
     sign_in_stop(a);
     directory_free(a->directory);
+    openapi_free(a->openapi);
     free(a);
 }
 

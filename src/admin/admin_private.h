@@ -27,6 +27,7 @@
 #define ADMIN_ASKS 6
 
 struct map;
+struct openapi;
 struct request;
 typedef void request_fn(struct request *r);
 
@@ -179,7 +180,8 @@ struct admin {
     struct directory *directory;
     struct sessions *sessions;
     bool is_entra_shut;   /* as it was told last */
-    json_t *entra_groups; /* user name -> ids of groups, as of the last sign-in; NULL: none yet */
+    struct openapi *openapi; /* NULL: nobody needed it yet */
+    json_t *entra_groups;    /* user name -> ids of groups, as of the last sign-in; NULL: none yet */
     struct loop_timer sweep;
     char bound[128]; /* the console's real address; "" : as configured */
     struct {
@@ -224,6 +226,7 @@ struct request *request_new(struct door *d, struct MHD_Connection *connection, c
 void request_free(struct request *r);
 const char *request_query(struct request *r, const char *name);  /* NULL if absent */
 const char *request_header(struct request *r, const char *name); /* NULL if absent */
+bool request_is_on(struct request *r, const char *name); /* the query's switch: 1 or true; 0 and false are off */
 /* The body as a JSON object; otherwise responds 400 and returns NULL. Lent. */
 json_t *request_json(struct request *r);
 void respond_json(struct request *r, unsigned status, json_t *json); /* given */
@@ -231,12 +234,13 @@ void respond_empty(struct request *r, unsigned status);
 void respond_plain(struct request *r, unsigned status, const char *text);
 void respond_octets(struct request *r, struct bytes octets /* lent */, const char *content_type);
 void respond_fd(struct request *r, int fd, const char *content_type); /* given */
-void respond_problem(struct request *r, unsigned status, const char *title, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
 void respond_fault(struct request *r, const struct fault *why);
 /* With the finding of that id; the detail is what was seen. */
 void respond_finding(struct request *r, unsigned status, const char *id, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* Something in the request is wrong: `member` is "pointer" for a place in its JSON, "part" for a parameter or header field. */
+void respond_misfit(struct request *r, unsigned status, const char *id, const char *member, const char *where,
+                    const char *text);
 /* Goes out with whatever is responded. The value is copied. */
 void request_add_header(struct request *r, const char *name, const char *value);
 /* The answer as it came: its JSON with its status. True when it was a success and nothing was sent. */
@@ -270,6 +274,7 @@ json_t *ask_index_get(struct request *r, const struct map *index, const char *ke
 /* etag.c: the marks of If-Match go into `in`; the mark of the answer goes into its header. */
 void etag_take(struct request *r, json_t *in);
 const char *etag_move(struct request *r, json_t *json); /* lent; NULL: it has none */
+bool etag_is_known(struct request *r, const char *etag); /* If-None-Match has it; `etag` with its quotes or without */
 request_fn respond_object;
 request_fn respond_object_unless_known; /* 304 where If-None-Match has it */
 
@@ -349,9 +354,21 @@ bool setup_heard(struct admin *a, const struct admin_answer *m); /* true: it was
 bool setup_any_has_password(const json_t *list);                 /* answer to operator.list */
 request_fn setup_link_post, setup_post;
 
-/* route.c */
+/* route.c: the table's rows, by their numbers */
+size_t route_count(void);
+const struct admin_route *route_at(size_t number);
+size_t route_number(const struct admin_route *route);
 const struct admin_route *route_find(const char *method, const char *path, struct arena *arena, const char **params,
                                      bool *is_path_known);
+
+/* openapi.c: the document of this API, made when it is first asked for; the admin's. */
+const struct openapi *openapi_of(struct admin *a);
+request_fn openapi_get;
+
+/* contract.c: is it as that document says? Otherwise responds: 400 for the address, 422 for the body, naming what is wrong. */
+bool contract_takes_address(struct request *r, const struct admin_route *route);
+bool contract_takes_body(struct request *r);
+bool contract_wants_body(const char *method);
 
 /* pages.c: the console's files. */
 request_fn page_get;

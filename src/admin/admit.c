@@ -96,6 +96,21 @@ static void admit(struct request *r, const struct admin_route *route)
         r->route = route;
 }
 
+/* With what it does take (RFC 9110, 15.5.6). */
+static void refuse_method(struct request *r)
+{
+    const char *params[ADMIN_PARAMS], *all = "";
+    for (size_t i = 0; i < route_count(); i++) {
+        const char *method = route_at(i)->method;
+        bool is_known = false;
+        if (strstr(all, method) || route_find(method, r->path, r->arena, params, &is_known) == NULL)
+            continue;
+        all = arena_printf(r->arena, "%s%s%s", all, *all ? ", " : "", method);
+    }
+    request_add_header(r, "Allow", strstr(all, "GET") ? arena_printf(r->arena, "%s, HEAD", all) : all);
+    respond_finding(r, 405, "api.method", "%s takes %s, but not %s", r->path, all, r->method);
+}
+
 static void judge(struct request *r)
 {
     bool is_path_known = false;
@@ -104,17 +119,17 @@ static void judge(struct request *r)
         route = &page_route;
     if (r->principal->kind != PRINCIPAL_NOBODY)
         visitor_is_known(r->visitor);
-    if (route && may(r, route) && (is_sign_in(route) || guard_knows_page(r)))
+    if (route && may(r, route) && (is_sign_in(route) || guard_knows_page(r)) &&
+        (route == &page_route || contract_takes_address(r, route)))
         admit(r, route);
     else if (route)
         return;
     else if (r->principal->kind == PRINCIPAL_NOBODY && strncmp(r->path, API, strlen(API)) == 0)
         refuse_stranger(r);
     else if (is_path_known)
-        respond_problem(r, 405, "Method not allowed", "%s does not take %s", r->path, r->method);
+        refuse_method(r);
     else
-        respond_problem(r, 404, "Not found", "there is nothing at %s; doc/internal-api.md lists what there is",
-                        r->path);
+        respond_finding(r, 404, "api.unknown", "there is nothing at %s", r->path);
     admin_http_wake(r);
 }
 

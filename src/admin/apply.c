@@ -26,7 +26,7 @@ static void respond_document(struct request *r)
     if (object_yaml_from_json(r->asks[0].json, &out))
         respond_octets(r, buf_bytes(&out), "application/yaml");
     else
-        respond_problem(r, 500, "Not written", "the document is too large for YAML; ask for application/json");
+        respond_finding(r, 422, "api.size", "the document is too large for YAML; ask for application/json");
     buf_fini(&out);
 }
 
@@ -45,7 +45,7 @@ static json_t *document_of(struct request *r)
         return json_incref(request_json(r));
     json_t *document = object_json_from_yaml(buf_bytes(&r->body), &why);
     if (!document)
-        respond_problem(r, 400, "Not YAML", "%s", why.text);
+        respond_fault(r, &why);
     return document;
 }
 
@@ -103,7 +103,7 @@ static void applied(struct request *r)
 {
     if (!respond_unless_ok(r, &r->asks[0]))
         return;
-    bool is_dry = text_equal(request_query(r, "dry_run"), "1");
+    bool is_dry = request_is_on(r, "dry_run");
     struct forgetting *f = arena_alloc(r->arena, sizeof *f);
     f->answer = json_incref(r->asks[0].json);
     r->apply = f;
@@ -124,9 +124,8 @@ void apply_post(struct request *r)
     json_t *document = document_of(r);
     if (!document)
         return;
-    json_t *in = json_pack("{s:o, s:b, s:b}", "document", document, "prune",
-                           (int)text_equal(request_query(r, "prune"), "1"), "dry_run",
-                           (int)text_equal(request_query(r, "dry_run"), "1"));
+    json_t *in = json_pack("{s:o, s:b, s:b}", "document", document, "prune", (int)request_is_on(r, "prune"), "dry_run",
+                           (int)request_is_on(r, "dry_run"));
     etag_take(r, in);
     request_ask(r, ADMIN_PEER_QUEUE, "object.apply", in);
     request_then(r, applied);

@@ -62,13 +62,9 @@ void authorizations_finish(struct request *r)
     json_t *body = request_json(r);
     if (!body)
         return;
-    const char *redirected = json_string_value(json_object_get(body, "redirected"));
-    if (!redirected) {
-        respond_problem(r, 400, "No address", "the body needs the redirected address as text \"redirected\"");
-        return;
-    }
-    request_ask_secret(r, ADMIN_PEER_VAULT, "authorize.finish", json_pack("{s:s}", "id", r->params[0]),
-                       bytes_of(redirected));
+    struct bytes redirected = take_secret(r, body, "redirected");
+    request_ask_secret(r, ADMIN_PEER_VAULT, "authorize.finish", json_pack("{s:s}", "id", r->params[0]), redirected);
+    wipe_taken(redirected);
     request_then(r, authorized);
 }
 

@@ -30,7 +30,7 @@ void etag_take(struct request *r, json_t *in)
         json_object_set_new(in, "if_match", marks_of(header));
 }
 
-static bool is_known(struct request *r, const char *etag)
+bool etag_is_known(struct request *r, const char *etag)
 {
     const char *header = request_header(r, "If-None-Match");
     size_t i;
@@ -39,6 +39,8 @@ static bool is_known(struct request *r, const char *etag)
     if (!header)
         return false;
     json_t *list = marks_of(header);
+    if (*etag == '"')
+        etag = arena_strndup(r->arena, etag + 1, strlen(etag) - 2);
     json_array_foreach(list, i, mark)
         is_named |= text_equal(json_string_value(mark), etag) || text_equal(json_string_value(mark), "*");
     json_decref(list);
@@ -71,7 +73,7 @@ void respond_object_unless_known(struct request *r)
 {
     struct ask *k = &r->asks[0];
     const char *etag = k->status == 200 ? etag_move(r, k->json) : NULL;
-    if (etag && is_known(r, etag))
+    if (etag && etag_is_known(r, etag))
         respond_empty(r, 304);
     else
         respond_ask(r, k);

@@ -173,7 +173,7 @@ static struct log_follow *follow_new(struct request *r)
     const char *level = request_query(r, "level");
     enum log_level wanted = LOG_LEVEL_DEBUG;
     if (level && !log_level_from_name(level, &wanted)) {
-        respond_problem(r, 400, "Unknown level", "%s is none of error, warn, info, debug", level);
+        respond_finding(r, 400, "api.address", "%s is none of error, warn, info, debug", level);
         return NULL;
     }
     struct log_follow *f = mem_alloc(sizeof *f);
@@ -191,7 +191,7 @@ void log_get(struct request *r)
     struct log_follow *f = follow_new(r);
     if (!f)
         return;
-    f->is_following = text_equal(request_query(r, "follow"), "1");
+    f->is_following = request_is_on(r, "follow");
     open_file(f, ".1");
     loop_timer_start(&f->timer, 0);
     respond_stream(r, "application/x-ndjson");

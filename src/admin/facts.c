@@ -67,7 +67,7 @@ void finding_get(struct request *r)
 {
     const struct finding *f = finding_by_id(r->params[0]);
     if (!f) {
-        respond_problem(r, 404, "No such finding", "no finding has the id %.80s", r->params[0]);
+        respond_finding(r, 404, "api.unknown", "no finding has the id %.80s", r->params[0]);
         return;
     }
     struct finding_facts facts = { .mailbox = request_query(r, "mailbox"),

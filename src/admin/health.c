@@ -28,11 +28,11 @@ static void judge_readiness(struct request *r)
     const struct ask *roles = &r->asks[0], *stats = &r->asks[1];
     const char *missing = missing_role(json_object_get(roles->json, "roles"));
     if (roles->status != 200 || missing)
-        respond_problem(r, 503, "Not ready", "the %s role does not run", missing ? missing : "parent");
+        respond_finding(r, 503, "role.away", "the %s role does not run", missing ? missing : "parent");
     else if (stats->status != 200)
-        respond_problem(r, 503, "Not ready", "the queue role does not answer");
+        respond_finding(r, 503, "role.away", "the queue role does not answer");
     else if (!json_is_true(json_object_get(stats->json, "is_open")))
-        respond_problem(r, 503, "Not ready", "no mail is taken in");
+        respond_finding(r, 503, "queue.closed", "no mail is taken in");
     else
         respond_json(r, 200, json_pack("{s:s}", "status", "ready"));
 }

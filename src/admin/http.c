@@ -54,7 +54,7 @@ static enum MHD_Result dispatch(struct request *r)
         respond_fault(r, &r->refused);
     else if (!people_may_stay(r)) /* a body may take long to come */
         respond_finding(r, 401, "console.sign-in", "who asked is not let in any more");
-    else
+    else if (contract_takes_body(r))
         r->route->run(r);
     return MHD_YES;
 }

@@ -82,14 +82,13 @@ static bool refuse_unkept(struct request *r)
 {
     struct keeper_search s = { .mailbox = r->params[0] };
     if (!directory_mailbox(r->admin->directory, s.mailbox)) {
-        respond_problem(r, 404, "There is no such mailbox", "mailbox %s is not set up here: postern mailbox list",
-                        s.mailbox);
+        respond_finding(r, 404, "mailbox.unknown", "mailbox %s is not set up here", s.mailbox);
         return true;
     }
     directory_each(r->admin->directory, OBJECT_ENDPOINT, keeps, &s);
     if (!s.is_found)
-        respond_problem(r, 404, "No mail of this mailbox is kept",
-                        "no endpoint keeps it: postern endpoint add NAME --mailbox %s --keep", s.mailbox);
+        respond_finding(r, 404, "inbox.unkept", "no endpoint keeps it: postern endpoint add NAME --mailbox %s --keep",
+                        s.mailbox);
     return !s.is_found;
 }
 
@@ -112,13 +111,13 @@ static void with_content(struct request *r, void (*use)(struct request *r, struc
     if (!respond_unless_ok(r, k))
         return;
     if (fstat(k->fd, &st) != 0 || st.st_size < 0) {
-        respond_problem(r, 503, "Can't read the message", "%s", strerror(errno));
+        respond_finding(r, 503, "store.body", "%s", strerror(errno));
         return;
     }
     size_t size = (size_t)st.st_size;
     void *data = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, k->fd, 0) : NULL;
     if (data == MAP_FAILED) {
-        respond_problem(r, 503, "Can't read the message", "%s", strerror(errno));
+        respond_finding(r, 503, "store.body", "%s", strerror(errno));
         return;
     }
     use(r, (struct bytes){ data, size });
@@ -162,8 +161,7 @@ static void respond_attachment(struct request *r, struct bytes message)
     uint64_t number;
     struct buf out;
     if (!text_to_u64(r->params[2], LETTER_PARTS, &number) || number >= letter->parts_count) {
-        respond_problem(r, 404, "There is no such attachment", "the message has %zu attachments, counted from 0",
-                        letter->parts_count);
+        respond_finding(r, 404, "api.unknown", "the message has %zu attachments, counted from 0", letter->parts_count);
         return;
     }
     const struct letter_part *part = &letter->parts[number];
@@ -171,7 +169,7 @@ static void respond_attachment(struct request *r, struct bytes message)
     if (letter_part_decode(part, &out))
         respond_octets(r, buf_bytes(&out), "application/octet-stream");
     else
-        respond_problem(r, 422, "The attachment is too large", "fetch the whole message instead, as message/rfc822");
+        respond_finding(r, 422, "api.size", "the attachment is too large: fetch the whole message, as message/rfc822");
     buf_fini(&out);
 }
 

@@ -50,7 +50,7 @@ static void content_from_fd(struct request *r)
     if (!respond_unless_ok(r, k))
         return;
     if (k->fd < 0) {
-        respond_problem(r, 404, "No content", "the message's content is not kept any more");
+        respond_finding(r, 404, "queue.finished", "the message's content is not kept any more");
         return;
     }
     int fd = k->fd;

@@ -38,7 +38,7 @@ static void shown_with_passwords(struct request *r)
     json_array_foreach(items, i, item) add_password_fact(&r->asks[1], item);
     if (!items)
         add_password_fact(&r->asks[1], r->asks[0].json);
-    respond_first(r);
+    respond_object(r);
 }
 
 void operators_list(struct request *r)
@@ -163,10 +163,6 @@ void operators_password(struct request *r)
         return;
     }
     r->taken = take_secret(r, body, "password");
-    if (r->taken.size == 0) {
-        respond_problem(r, 400, "No password", "the body needs a text \"password\"");
-        return;
-    }
     request_ask(r, ADMIN_PEER_QUEUE, "object.get", json_pack("{s:s, s:s}", "kind", "operator", "key", r->params[0]));
     request_then(r, operator_found);
 }

@@ -96,7 +96,7 @@ bool respond_unless_checked(struct request *r, struct ask *k, const char *id, co
     } else if (k->status == 401 || k->status == 403) {
         respond_finding(r, 401, id, "%s", what);
     } else {
-        respond_problem(r, 503, "Not available now", "the vault can't say now who this is; try again in a few seconds");
+        respond_finding(r, 503, "role.away", "the vault can't say now who this is; try again in a few seconds");
     }
     return false;
 }

@@ -61,6 +61,12 @@ const char *request_query(struct request *r, const char *name)
     return MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
+bool request_is_on(struct request *r, const char *name)
+{
+    const char *value = request_query(r, name);
+    return text_equal(value, "1") || text_equal(value, "true");
+}
+
 const char *request_header(struct request *r, const char *name)
 {
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
@@ -92,9 +98,9 @@ json_t *request_json(struct request *r)
     if (json_is_object(r->json))
         return r->json;
     if (r->json)
-        respond_problem(r, 400, "Not an object", "the body must be one JSON object");
+        respond_finding(r, 400, "api.json", "the body must be one JSON object");
     else
-        respond_problem(r, 400, "Not JSON", "line %d, column %d: %s", error.line, error.column, error.text);
+        respond_finding(r, 400, "api.json", "line %d, column %d: %s", error.line, error.column, error.text);
     json_decref(r->json);
     r->json = NULL;
     return NULL;
@@ -152,7 +158,7 @@ void respond_fd(struct request *r, int fd, const char *content_type)
     struct stat st;
     if (fstat(fd, &st) != 0) {
         close(fd);
-        respond_problem(r, 500, "Can't read the message", "the message's file can't be examined");
+        respond_finding(r, 503, "store.body", "the message's file can't be examined");
         return;
     }
     struct MHD_Response *response = MHD_create_response_from_fd64((uint64_t)st.st_size, fd);
@@ -162,20 +168,13 @@ void respond_fd(struct request *r, int fd, const char *content_type)
     decided(r, 200, response);
 }
 
-static json_t *problem_json(unsigned status, const char *title, const char *detail)
+/* RFC 9457, always with a finding. What was seen may be anything; JSON wants UTF-8. */
+static json_t *problem_json(unsigned status, const struct fault *why)
 {
-    return json_pack("{s:s, s:s, s:i, s:s, s:[]}", "type", "about:blank", "title", title, "status", (int)status,
-                     "detail", detail, "findings");
-}
-
-void respond_problem(struct request *r, unsigned status, const char *title, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    char detail[600];
-    vsnprintf(detail, sizeof detail, format, args);
-    va_end(args);
-    respond_json(r, status, problem_json(status, title, detail));
+    char detail[FAULT_TEXT_SIZE * 2];
+    text_sanitize(bytes_of(why->text), detail, sizeof detail);
+    return json_pack("{s:s, s:s, s:i, s:s, s:[o]}", "type", "about:blank", "title", "Refused", "status", (int)status,
+                     "detail", detail, "findings", finding_json_of_fault(why, NULL));
 }
 
 static unsigned status_of(const struct fault *why)
@@ -198,9 +197,7 @@ static unsigned status_of(const struct fault *why)
 void respond_fault(struct request *r, const struct fault *why)
 {
     unsigned status = status_of(why);
-    json_t *problem = problem_json(status, "Refused", why->text);
-    json_array_append_new(json_object_get(problem, "findings"), finding_json_of_fault(why, NULL));
-    respond_json(r, status, problem);
+    respond_json(r, status, problem_json(status, why));
 }
 
 void respond_finding(struct request *r, unsigned status, const char *id, const char *format, ...)
@@ -211,8 +208,18 @@ void respond_finding(struct request *r, unsigned status, const char *id, const c
     vsnprintf(seen.text, sizeof seen.text, format, args);
     va_end(args);
     snprintf(seen.id, sizeof seen.id, "%s", id);
-    json_t *problem = problem_json(status, "Refused", seen.text);
-    json_array_append_new(json_object_get(problem, "findings"), finding_json_of_fault(&seen, NULL));
+    respond_json(r, status, problem_json(status, &seen));
+}
+
+void respond_misfit(struct request *r, unsigned status, const char *id, const char *member, const char *where,
+                    const char *text)
+{
+    char shown[600];
+    struct fault why;
+    text_sanitize(bytes_of(where), shown, sizeof shown);
+    fault_set(&why, FAULT_REJECT, id, "%.120s%s%s", shown + (*shown == '/'), *shown ? ": " : "", text);
+    json_t *problem = problem_json(status, &why);
+    json_object_set_new(problem, member, json_string(shown));
     respond_json(r, status, problem);
 }
 
@@ -230,18 +237,40 @@ bool respond_unless_ok(struct request *r, struct ask *a)
     return false;
 }
 
+/* A role says what it knows; the rest of a problem document is put in here. */
+static json_t *whole_problem(unsigned status, json_t *said /* lent */)
+{
+    static const char *const members[] = { "title", "detail" };
+    const char *title = json_string_value(json_object_get(said, "title"));
+    const char *detail = json_string_value(json_object_get(said, "detail"));
+    struct fault why;
+    fault_set(&why, FAULT_REJECT,
+              status == 503   ? "role.away"
+              : status == 404 ? "api.unknown"
+                              : "",
+              "%s",
+              !text_is_empty(detail) ? detail
+              : title                ? title
+                                     : "the role that was asked said no more than that");
+    json_t *problem = problem_json(status, &why);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (!text_is_empty(json_string_value(json_object_get(said, members[i]))))
+            json_object_set(problem, members[i], json_object_get(said, members[i]));
+    if (json_array_size(json_object_get(said, "findings")) > 0)
+        json_object_set(problem, "findings", json_object_get(said, "findings"));
+    if (json_object_get(said, "current"))
+        json_object_set(problem, "current", json_object_get(said, "current"));
+    return problem;
+}
+
 void respond_ask(struct request *r, struct ask *a)
 {
-    if (a->status == 204 || !a->json) {
-        respond_empty(r, a->status < 400 ? 204 : a->status);
-        return;
-    }
-    if (a->status >= 400) {
-        json_object_set_new(a->json, "status", json_integer(a->status));
-        if (!json_object_get(a->json, "type"))
-            json_object_set_new(a->json, "type", json_string("about:blank"));
-    }
-    respond_json(r, a->status, json_incref(a->json));
+    if (a->status >= 400)
+        respond_json(r, a->status, whole_problem(a->status, a->json));
+    else if (a->status == 204 || !a->json)
+        respond_empty(r, 204);
+    else
+        respond_json(r, a->status, json_incref(a->json));
 }
 
 void respond_first(struct request *r)

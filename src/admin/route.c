@@ -26,6 +26,7 @@ static const struct admin_route routes[] = {
     { "POST", API "/reload",                      daemon_reload,              RIGHT_ADMIN,     SCOPE_ALL,     false },
     { "GET",  API "/log",                         log_get,                    RIGHT_READ,      SCOPE_ALL,     false },
     { "GET",  API "/events",                      events_get,                 RIGHT_READ,      SCOPE_SELF,    false },
+    { "GET",  API "/openapi.json",                openapi_get,                RIGHT_NONE,      SCOPE_SELF,    false },
     { "GET",  API "/fields",                      fields_get,                 RIGHT_READ,      SCOPE_ALL,     false },
     { "GET",  API "/config",                      config_get,                 RIGHT_READ,      SCOPE_ALL,     false },
     { "GET",  API "/listeners",                   listeners_get,              RIGHT_READ,      SCOPE_ALL,     false },
@@ -112,6 +113,21 @@ static bool path_matches(const char *pattern, const char *path, struct arena *ar
         }
     }
     return *pattern == '\0' && *path == '\0';
+}
+
+size_t route_count(void)
+{
+    return sizeof routes / sizeof *routes - 1;
+}
+
+const struct admin_route *route_at(size_t number)
+{
+    return &routes[number];
+}
+
+size_t route_number(const struct admin_route *route)
+{
+    return (size_t)(route - routes);
 }
 
 const struct admin_route *route_find(const char *method, const char *path, struct arena *arena, const char **params,

@@ -83,8 +83,7 @@ void setup_link_post(struct request *r)
         return;
     }
     if (!a->console) {
-        respond_problem(r, 409, "The console is switched off",
-                        "console.address is none: set it to 127.0.0.1:8025, then: postern reload");
+        respond_finding(r, 409, "console.off", "console.address is none");
         return;
     }
     char *link = new_link(a);

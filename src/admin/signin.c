@@ -132,7 +132,7 @@ bool take_name_and_password(struct request *r, const char **name, struct bytes *
     if (!**name || strlen(*name) > NAME_MOST || !text_is_line(*name) || password->size == 0 ||
         password->size > PASSWORD_MOST) {
         wipe_taken(*password);
-        respond_problem(r, 400, "Name and password are needed", "the body needs the texts \"name\" and \"password\"");
+        respond_finding(r, 422, "api.field", "name is one line, and name and password are not longer than any is");
         return false;
     }
     return true;

@@ -21,6 +21,8 @@ import time
 
 import yaml
 
+import contract
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BIN = os.environ.get("POSTERN_BIN", str(TOP / "build" / "postern"))
 # What only prepares a test runs the commands of a build without sanitizers, where there is one: a start costs a thirtieth.
@@ -199,8 +201,8 @@ class Sandbox:
 
 
 class Answer:
-    def __init__(self, response):
-        self.status, self.headers, self.body = response.status, response.headers, response.read()
+    def __init__(self, response, method="GET"):
+        self.method, self.status, self.headers, self.body = method, response.status, response.headers, response.read()
 
     @property
     def text(self):
@@ -253,11 +255,24 @@ class Console:
                 c.request(method, path, body, headers)
             except BrokenPipeError:
                 pass  # refused before the body's end; the answer is there
-            answer = Answer(c.getresponse())
+            answer = Answer(c.getresponse(), method)
         finally:
             c.close()
         self.keep_cookie(answer)
+        contract.watch.look(self.document, method, path, answer)
         return answer
+
+    def document(self):
+        """What the gateway says of its API; None if it can't be asked just now."""
+        c = self.connection()
+        try:
+            c.request("GET", "/api/v1/openapi.json")
+            answer = Answer(c.getresponse())
+        except OSError:
+            return None
+        finally:
+            c.close()
+        return contract.Document(answer.json) if answer.status == 200 else None
 
     def keep_cookie(self, answer):
         for value in answer.headers.get_all("Set-Cookie") or []:

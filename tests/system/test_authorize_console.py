@@ -137,9 +137,11 @@ def test_an_owner_signs_in_by_a_link(person):
     seen = person.stranger.post("owner/look", {"token": token})
     assert seen.status == 200 and seen.json["address"] == MAILBOX and seen.json["ends"]
     assert person.stranger.post("owner/look", {"token": token}).status == 200, "it may be looked at again"
-    started = person.stranger.post("owner/start", {"token": token, "method": "console", "address": "bob@contoso.example",
-                                                   "redirect_uri": "https://elsewhere.example/"})
-    assert started.status == 200 and started.json["redirect_uri"] == person.callback, "the body chooses neither mailbox nor way back"
+    for more in ({"address": "bob@contoso.example"}, {"redirect_uri": "https://elsewhere.example/"}):
+        refused = person.stranger.post("owner/start", {"token": token, "method": "console", **more})
+        assert refused.status == 422 and refused.finding == "api.field", "the body chooses neither mailbox nor way back"
+    started = person.stranger.post("owner/start", {"token": token, "method": "console"})
+    assert started.status == 200 and started.json["redirect_uri"] == person.callback
     assert person.land(person.sign_in(started.json["url"])).json["address"] == MAILBOX
     assert person.grant["state"] == "ok"
     over = person.stranger.post("owner/look", {"token": token})
@@ -188,9 +190,12 @@ def test_a_link_outlives_a_restart_and_not_its_mailbox(person):
 
 def test_no_link_at_all(person):
     address = person.link().split(".")[0]
-    for token in ["", ".", "x", "x" * 5000, address, address + ".", "AA.x", "../../x.y", "A" * 1500 + ".x", 7, None, ["x"]]:
+    for token in ["", ".", "x", "x" * 5000, address, address + ".", "AA.x", "../../x.y", "A" * 1500 + ".x"]:
         answer = person.stranger.post("owner/look", {"token": token})
         assert answer.status == 404 and answer.finding == "owner.link", token
+    for token in (7, None, ["x"]):
+        answer = person.stranger.post("owner/look", {"token": token})
+        assert answer.status == 422 and answer.finding == "api.field", token
         assert MAILBOX not in answer.text
 
 

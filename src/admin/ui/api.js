@@ -26,16 +26,16 @@ export class Refused extends Error {
     this.title = problem.title ?? '';
     this.detail = problem.detail ?? '';
     this.findings = problem.findings ?? [];
-    this.errors = problem.errors ?? [];
+    this.pointer = problem.pointer ?? '';
     this.retryAfter = retryAfter;
   }
 
   /* The field it speaks of, as "smtp.port": a JSON pointer, or the first word of "smtp.port must be ...". */
   get field() {
-    const pointer = this.errors[0]?.pointer;
+    const pointer = this.pointer;
     if (pointer) return pointer.replace(/^#?\//, '').replaceAll('/', '.');
     if (this.findings[0]?.id === 'operator.password') return 'password';
-    return /^([a-z_0-9]+(?:\.[a-z_0-9]+)*) (?:must|is|are|needs|has|names|can)\b/.exec(this.detail)?.[1] ?? this.errors[0]?.field ?? null;
+    return /^([a-z_0-9]+(?:\.[a-z_0-9]+)*) (?:must|is|are|needs|has|names|can)\b/.exec(this.detail)?.[1] ?? null;
   }
 }
 

@@ -269,7 +269,7 @@ static void a_secret_travels_apart_from_the_json(void **state)
     assert_string_equal(s->heard_verb, "registration.secret");
     assert_string_equal(s->heard_secret, "s3cret");
     assert_null(strstr(s->heard_json, "s3cret"));
-    assert_int_equal(CURL(s, API "/registrations/r/secret", "-X", "PUT", "-d", "{}"), 400);
+    assert_int_equal(CURL(s, API "/registrations/r/secret", "-X", "PUT", "-d", "{}"), 422);
     assert_non_null(strstr(s->audited, "\"action\":\"secret\""));
     assert_non_null(strstr(s->audited, "\"kind\":\"local\""));
 }
@@ -407,7 +407,8 @@ static void other_sites_and_other_names_are_turned_away(void **state)
     assert_int_equal(CONSOLE(s, API "/session", "-d", "{}", "-H", "Origin: http://localhost"), 415);
     assert_int_equal(CONSOLE(s, API "/session", "-d", "{}", "-H", "Origin: https://mail.example.org:8443", "-H",
                              "Content-Type: application/json; charset=utf-8"),
-                     400);
+                     422);
+    assert_non_null(strstr(s->answer, "\"pointer\":\"/name\""));
     assert_string_equal(s->heard_verb, "");
 }
 

@@ -157,7 +157,7 @@ export function form({ fields, values = {}, label = 'Save', busy = 'Saving …',
   function refused(error) {
     const d = error.field && drawn.find((one) => one.field.key === error.field && isShown(one));
     const known = error.findings?.[0];
-    if (d) reveal(d, error.errors?.[0]?.detail ?? (known?.fix?.length ? `${known.cause} ${known.fix[0]}.` : error.detail));
+    if (d) reveal(d, error.pointer ? error.detail : (known?.fix?.length ? `${known.cause} ${known.fix[0]}.` : error.detail));
     else {
       trouble.replaceChildren(problem(error, { retry: error.kind === 'stale' && (() => location.reload()) }));
       trouble.scrollIntoView({ block: 'nearest' });
