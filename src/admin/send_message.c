@@ -5,6 +5,15 @@
 #include "base/secret.h"
 #include "base/text.h"
 
+/* A misspelled one would be passed over where the sender's own mailbox comes first. */
+static bool refuse_mailbox(struct submission *s, const char *mailbox)
+{
+    static const char *const where[] = {
+        [SEND_JSON] = "/mailbox", [SEND_FORM] = "mailbox", [SEND_RAW] = "X-Postern-Mailbox"
+    };
+    return send_refuse(s, where[s->kind], "api.field", "there is no mailbox %s", mailbox);
+}
+
 bool send_find_route(struct submission *s, const char *mailbox)
 {
     struct request *r = s->request;
@@ -17,6 +26,8 @@ bool send_find_route(struct submission *s, const char *mailbox)
     else if (p->mailboxes_count > 0)
         is_found = route_limited(d, m->app, p->mailboxes, p->mailboxes_count, mailbox, m->sender, r->arena, &s->route,
                                  &s->why);
+    else if (*mailbox && !directory_mailbox(d, mailbox))
+        return refuse_mailbox(s, mailbox);
     else
         is_found = route_local(d, *mailbox ? mailbox : r->admin->conf->sendmail.mailbox, m->sender, r->arena, &s->route,
                                &s->why);

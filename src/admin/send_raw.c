@@ -96,16 +96,15 @@ static bool take_envelope(struct submission *s)
     for (size_t i = 0; i < m->recipients_count; i++)
         send_digest(s, bytes_of(m->recipients[i].address));
     if (g.wrong)
-        return fault_set(&s->why, FAULT_REJECT, "", "X-Postern-Recipient: %s is not an address, or one too many",
-                         g.wrong);
+        return send_refuse(s, "X-Postern-Recipient", "api.field", "%s is not an address, or one too many", g.wrong);
     if (m->recipients_count == 0)
-        return fault_set(&s->why, FAULT_REJECT, "",
-                         "the field X-Postern-Recipient names one recipient each; there is none");
+        return send_refuse(s, "X-Postern-Recipient", "api.field",
+                           "each of these fields names one recipient, and there is none");
     if (!request_header(r, "X-Postern-Sender"))
-        return fault_set(&s->why, FAULT_REJECT, "", "the field X-Postern-Sender must be an address");
+        return send_refuse(s, "X-Postern-Sender", "api.field", "the field is missing");
     m->sender = header_or_empty(s, "X-Postern-Sender");
     if (m->sender[0] && !object_address_is_valid(m->sender))
-        return fault_set(&s->why, FAULT_REJECT, "", "the field X-Postern-Sender must be an address");
+        return send_refuse(s, "X-Postern-Sender", "api.field", "it is not an address");
     return true;
 }
 

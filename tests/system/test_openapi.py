@@ -573,6 +573,24 @@ def good_body(p, maker, o, schema):
     return {"send": False, "protocol": "pop3"} if o.name == "test-mailbox" else body
 
 
+RAW = {"Content-Type": "message/rfc822", "X-Postern-Sender": SHOP, "X-Postern-Recipient": "alice@contoso.example"}
+
+
+@pytest.mark.parametrize("change, part", [
+    ({"X-Postern-Sender": None}, "X-Postern-Sender"), ({"X-Postern-Sender": "nobody at all"}, "X-Postern-Sender"),
+    ({"X-Postern-Recipient": None}, "X-Postern-Recipient"), ({"X-Postern-Recipient": "a@b.example, c@d.example"}, "X-Postern-Recipient"),
+    ({"X-Postern-Recipient": b"\xff@b.example"}, "X-Postern-Recipient"), ({"X-Postern-Notify": "SOMETIMES"}, "X-Postern-Notify"),
+    ({"X-Postern-Ret": "HALF"}, "X-Postern-Ret"), ({"X-Postern-Envid": "x" * 101}, "X-Postern-Envid"),
+    ({"X-Postern-Mailbox": "ghost@contoso.example"}, "X-Postern-Mailbox"), ({"Idempotency-Key": "a b"}, None), ({"Idempotency-Key": "x" * 256}, None),
+    ({"Content-Type": "multipart/form-data; boundary=b0undary"}, "from")])
+def test_a_bad_envelope_is_refused_by_its_field(trials, change, part):
+    headers = {k: v for k, v in {**RAW, **change}.items() if v is not None}
+    if "multipart" in headers["Content-Type"]:
+        del headers["X-Postern-Sender"]
+    answer = trials.ask(trials.anna, "POST", "messages", letter(), headers=headers)
+    assert 400 <= answer.status < 500 and answer.json.get("part") == part, answer
+
+
 def test_stale_marks_are_refused(trials):
     p = trials
     for o in p.document.operations:

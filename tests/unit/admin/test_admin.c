@@ -623,11 +623,12 @@ static void a_large_message_goes_by_descriptor(void **state)
 static void a_message_that_can_not_be_taken_is_refused(void **state)
 {
     struct stage *s = *state;
-    assert_int_equal(CURL(s, API "/messages", "-X", "POST"), 400);
-    assert_int_equal(CURL(s, API "/messages", "-d", "x", "-H", "X-Postern-Sender: a@b.example"), 400);
+    assert_int_equal(CURL(s, API "/messages", "-X", "POST"), 422);
+    assert_int_equal(CURL(s, API "/messages", "-d", "x", "-H", "X-Postern-Sender: a@b.example"), 422);
     assert_int_equal(CURL(s, API "/messages", "-d", "x", "-H", "X-Postern-Sender: a@b.example", "-H",
                           "X-Postern-Recipient: nonsense"),
-                     400);
+                     422);
+    assert_non_null(strstr(s->answer, "\"part\":\"X-Postern-Recipient\""));
     give_mailbox(s);
     assert_int_equal(CURL(s, API "/messages", "-H", "X-Postern-Sender: shop@b.example", "-H",
                           "X-Postern-Recipient: a@b.example", "-H", "Content-Type: message/rfc822", "--data-binary",
