@@ -62,7 +62,7 @@ void config_get(struct request *r)
     respond_json(r, 200, answer);
 }
 
-/* With the values of the mailbox that it is about put into its steps. */
+/* With the values of the mailbox, or the registration, that it is about put into its steps. */
 void finding_get(struct request *r)
 {
     const struct finding *f = finding_by_id(r->params[0]);
@@ -74,7 +74,8 @@ void finding_get(struct request *r)
                                    .app = request_query(r, "app"),
                                    .endpoint = request_query(r, "endpoint") };
     const struct mailbox *m = facts.mailbox ? directory_mailbox(r->admin->directory, facts.mailbox) : NULL;
-    const struct registration *reg = m ? directory_registration(r->admin->directory, m->registration) : NULL;
+    const char *name = m ? m->registration : request_query(r, "registration");
+    const struct registration *reg = name ? directory_registration(r->admin->directory, name) : NULL;
     if (reg) {
         facts.tenant = reg->tenant;
         facts.client_id = reg->client_id;

@@ -59,3 +59,11 @@ def test_a_finding_speaks_of_its_mailbox(world):
     assert any(f"-Identity {tenant.MAILBOX}" in step for step in finding["fix"])
     status, problem = Local(tenant.gateway).get("findings/no.such")
     assert status == 404 and "no.such" in problem["detail"]
+
+
+def test_a_finding_speaks_of_its_registration(world):
+    tenant = Tenant(world)
+    client = tenant.registration_of("app")["client_id"]
+    for asked in ("registration=m365", f"mailbox={tenant.MAILBOX}"):
+        _, finding = Local(tenant.gateway).get(f"findings/oauth.secret-expired?{asked}")
+        assert any(client in step for step in finding["fix"]), asked
