@@ -34,8 +34,9 @@ static char *fill(const char *text, const struct words *words)
         const struct words *w = words;
         while (w->mark && strncmp(text, w->mark, strlen(w->mark)) != 0)
             w++;
-        buf_addf(&out, w->mark ? "%s" : "%.1s", w->mark ? w->text : text);
-        text += w->mark ? strlen(w->mark) : 1;
+        size_t size = w->mark ? strlen(w->mark) : 1 + strcspn(text + 1, "{");
+        buf_add_bytes(&out, w->mark ? bytes_of(w->text) : (struct bytes){ (const uint8_t *)text, size });
+        text += size;
     }
     char *filled = mem_strdup(buf_str(&out));
     buf_fini(&out);
