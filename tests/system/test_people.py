@@ -61,6 +61,18 @@ def test_an_easy_password_is_refused(gateway, password):
     assert gateway.json("operator", "list")["items"] == []  # what was begun is taken back
 
 
+def test_an_easy_password_is_for_who_chose_it_to_mend(gateway, anna):
+    """It is no matter of the program that sends: an administrator chose it for somebody, or a person for herself."""
+    add(gateway, "bert", BERT)
+    bert = signed_in(gateway, "bert", BERT)
+    for who, name, more in ((anna, "bert", {}), (anna, "anna", {"current": ANNA}), (bert, "bert", {"current": BERT})):
+        refused = who.put(f"operators/{name}/password", {"password": "short", **more})
+        finding, = refused.json["findings"]
+        assert refused.status == 422 and (finding["id"], finding["who"]) == ("operator.password", "postern-admin"), refused
+    wrong = anna.put("operators/anna/password", {"password": "a new and longer one", "current": "not this one"})
+    assert wrong.json["findings"][0]["id"] == "console.password" and wrong.json["findings"][0]["who"] == "postern-admin"
+
+
 def test_a_disabled_operator_is_out_at_once(gateway, anna):
     add(gateway, "bert", BERT)
     bert = signed_in(gateway, "bert", BERT)
