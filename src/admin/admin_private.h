@@ -179,7 +179,7 @@ struct admin {
     struct list requests, asks;
     struct directory *directory;
     struct sessions *sessions;
-    bool is_entra_shut;   /* as it was told last */
+    bool is_entra_shut;      /* as it was told last */
     struct openapi *openapi; /* NULL: nobody needed it yet */
     json_t *entra_groups;    /* user name -> ids of groups, as of the last sign-in; NULL: none yet */
     struct loop_timer sweep;
@@ -273,7 +273,7 @@ json_t *ask_index_get(struct request *r, const struct map *index, const char *ke
 
 /* etag.c: the marks of If-Match go into `in`; the mark of the answer goes into its header. */
 void etag_take(struct request *r, json_t *in);
-const char *etag_move(struct request *r, json_t *json); /* lent; NULL: it has none */
+const char *etag_move(struct request *r, json_t *json);  /* lent; NULL: it has none */
 bool etag_is_known(struct request *r, const char *etag); /* If-None-Match has it; `etag` with its quotes or without */
 request_fn respond_object;
 request_fn respond_object_unless_known; /* 304 where If-None-Match has it */

@@ -227,11 +227,11 @@ static void complete_paths(struct openapi *o)
 static void seal(struct openapi *o)
 {
     uint8_t sum[32];
+    char hex[33];
     o->text = json_dumps(o->document, JSON_COMPACT | JSON_SORT_KEYS);
     EVP_Digest(o->text, strlen(o->text), sum, NULL, EVP_sha256(), NULL);
-    o->etag[0] = '"';
-    hex_encode((struct bytes){ sum, 16 }, o->etag + 1, 33);
-    strcat(o->etag, "\"");
+    hex_encode((struct bytes){ sum, 16 }, hex, sizeof hex);
+    snprintf(o->etag, sizeof o->etag, "\"%s\"", hex);
 }
 
 struct openapi *openapi_new(void)
