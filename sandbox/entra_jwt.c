@@ -1,10 +1,15 @@
 #include "sandbox/entra_jwt.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/secret.h"
@@ -22,6 +27,7 @@ struct signing_key {
 struct entra_keyring {
     struct signing_key keys[KEYS_MAX]; /* the first signs */
     size_t count;
+    char *file; /* keeps the one that signs */
 };
 
 static void key_fini(struct signing_key *k)
@@ -84,27 +90,73 @@ static char *der_text(X509 *certificate)
     return text;
 }
 
-static bool key_make(struct signing_key *out, struct fault *why)
+static void describe(struct signing_key *k, EVP_PKEY *key, X509 *certificate)
 {
-    memset(out, 0, sizeof *out);
-    out->key = EVP_RSA_gen(2048);
-    if (out->key == NULL)
-        return fault_set(why, FAULT_LOCAL, "", "OpenSSL could not make a signing key");
-    X509 *certificate = self_signed(out->key);
-    entra_thumbprint(certificate, false, out->kid);
-    out->certificate = der_text(certificate);
-    out->modulus = number_text(out->key, OSSL_PKEY_PARAM_RSA_N);
-    out->exponent = number_text(out->key, OSSL_PKEY_PARAM_RSA_E);
-    X509_free(certificate);
-    return true;
+    k->key = key;
+    entra_thumbprint(certificate, false, k->kid);
+    k->certificate = der_text(certificate);
+    k->modulus = number_text(key, OSSL_PKEY_PARAM_RSA_N);
+    k->exponent = number_text(key, OSSL_PKEY_PARAM_RSA_E);
 }
 
-struct entra_keyring *entra_keyring_new(struct fault *why)
+/* Under another name first: one who dies here leaves the old key or the new one. */
+static bool save(const char *file, EVP_PKEY *key, X509 *certificate, struct fault *why)
+{
+    char fresh[PATH_MAX];
+    snprintf(fresh, sizeof fresh, "%s.new", file);
+    unlink(fresh);
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
+    bool is_good = out && PEM_write_PKCS8PrivateKey(out, key, NULL, NULL, 0, NULL, NULL) == 1 &&
+                   PEM_write_X509(out, certificate) == 1;
+    if (out)
+        is_good = fclose(out) == 0 && is_good;
+    is_good = is_good && rename(fresh, file) == 0;
+    return is_good || fault_errno(why, FAULT_LOCAL, errno, "writing %s", file);
+}
+
+static bool load(const char *file, struct signing_key *out)
+{
+    FILE *in = fopen(file, "re");
+    EVP_PKEY *key = in ? PEM_read_PrivateKey(in, NULL, NULL, NULL) : NULL;
+    X509 *certificate = key ? PEM_read_X509(in, NULL, NULL, NULL) : NULL;
+    if (in)
+        fclose(in);
+    bool is_good = certificate && EVP_PKEY_is_a(key, "RSA") && X509_check_private_key(certificate, key) == 1;
+    if (is_good)
+        describe(out, key, certificate);
+    else
+        EVP_PKEY_free(key);
+    X509_free(certificate);
+    return is_good;
+}
+
+static bool key_make(struct signing_key *out, const char *file, struct fault *why)
+{
+    EVP_PKEY *key = EVP_RSA_gen(2048);
+    if (key == NULL)
+        return fault_set(why, FAULT_LOCAL, "", "OpenSSL could not make a signing key");
+    X509 *certificate = self_signed(key);
+    bool is_good = save(file, key, certificate, why);
+    if (is_good)
+        describe(out, key, certificate);
+    else
+        EVP_PKEY_free(key);
+    X509_free(certificate);
+    return is_good;
+}
+
+struct entra_keyring *entra_keyring_new(const char *dir, struct fault *why)
 {
     struct entra_keyring *k = mem_alloc(sizeof *k);
+    k->file = mem_printf("%s/signing.pem", dir);
+    if (load(k->file, &k->keys[0])) {
+        k->count = 1;
+        return k;
+    }
     if (entra_keyring_roll(k, false, why))
         return k;
-    free(k);
+    entra_keyring_free(k);
     return NULL;
 }
 
@@ -114,13 +166,14 @@ void entra_keyring_free(struct entra_keyring *k)
         return;
     for (size_t i = 0; i < k->count; i++)
         key_fini(&k->keys[i]);
+    free(k->file);
     free(k);
 }
 
 bool entra_keyring_roll(struct entra_keyring *k, bool keep, struct fault *why)
 {
-    struct signing_key fresh;
-    if (!key_make(&fresh, why))
+    struct signing_key fresh = { 0 };
+    if (!key_make(&fresh, k->file, why))
         return false;
     size_t kept = keep ? (k->count < KEYS_MAX - 1 ? k->count : KEYS_MAX - 1) : 0;
     for (size_t i = kept; i < k->count; i++)

@@ -12,7 +12,8 @@
 
 struct entra_keyring;
 
-struct entra_keyring *entra_keyring_new(struct fault *why);
+/* With the key of DIR/signing.pem, which signed last; made where there is none that is good. */
+struct entra_keyring *entra_keyring_new(const char *dir, struct fault *why);
 void entra_keyring_free(struct entra_keyring *k); /* takes NULL */
 /* A new key signs from now on. `keep`: the older ones stay in the key set and verify on. */
 bool entra_keyring_roll(struct entra_keyring *k, bool keep, struct fault *why);

@@ -230,7 +230,7 @@ static bool start(struct running *r, const struct options *o, struct fault *why)
     raise_descriptors();
     if (!open_directory(sb, o->dir, why) || !sandbox_ca_open(&sb->ca, sb->dir, o->hosts, o->hosts_count, why))
         return false;
-    sb->keyring = entra_keyring_new(why);
+    sb->keyring = entra_keyring_new(sb->dir, why);
     sb->mail = mailstore_open(sb->loop, sb->dir, why);
     return sb->keyring != NULL && sb->mail != NULL && open_ports(r, o, why) && open_servers(r, why) &&
            apply_presets(sb, o, why) && announce_write(sb, why);

@@ -3,11 +3,32 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "sandbox/entra_jwt.h"
+
+static char folder[32], file[64];
+
+static int make_folder(void **state)
+{
+    strcpy(folder, "/tmp/pst-jwt-XXXXXX");
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(file, sizeof file, "%s/signing.pem", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    unlink(file);
+    return rmdir(folder);
+}
 
 static void sign(struct entra_keyring *k, struct buf *out)
 {
@@ -29,7 +50,7 @@ static bool opens(struct entra_keyring *k, struct bytes token)
 
 static void test_sign_and_open(void **state)
 {
-    struct entra_keyring *k = entra_keyring_new(NULL);
+    struct entra_keyring *k = entra_keyring_new(folder, NULL);
     struct buf token;
     sign(k, &token);
     assert_true(opens(k, buf_bytes(&token)));
@@ -56,7 +77,7 @@ static size_t keys_of(struct entra_keyring *k)
 
 static void test_rollover(void **state)
 {
-    struct entra_keyring *k = entra_keyring_new(NULL);
+    struct entra_keyring *k = entra_keyring_new(folder, NULL);
     struct buf old, new;
     sign(k, &old);
     assert_true(entra_keyring_roll(k, true, NULL));
@@ -74,8 +95,33 @@ static void test_rollover(void **state)
     entra_keyring_free(k);
 }
 
+/* A tenant's key set outlives a restart; what was there and is no key does not keep it from starting. */
+static void test_kept(void **state)
+{
+    struct buf token;
+    struct entra_keyring *k = entra_keyring_new(folder, NULL);
+    assert_true(entra_keyring_roll(k, false, NULL));
+    sign(k, &token);
+    entra_keyring_free(k);
+    k = entra_keyring_new(folder, NULL);
+    assert_true(opens(k, buf_bytes(&token)));
+    entra_keyring_free(k);
+    struct stat st;
+    assert_int_equal(stat(file, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(truncate(file, st.st_size / 2), 0);
+    k = entra_keyring_new(folder, NULL);
+    assert_non_null(k);
+    assert_false(opens(k, buf_bytes(&token)));
+    entra_keyring_free(k);
+    buf_fini(&token);
+    assert_null(entra_keyring_new("/nowhere/at/all", NULL));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_sign_and_open), cmocka_unit_test(test_rollover) };
+    const struct CMUnitTest tests[] = { TEST(test_sign_and_open), TEST(test_rollover), TEST(test_kept) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
