@@ -1,7 +1,6 @@
 """What tests of mail in share: a gateway with every kind of listener in front of a server, and clients that see every octet."""
 import imaplib
 import itertools
-import json
 import poplib
 import re
 import smtplib
@@ -66,22 +65,23 @@ class Room:
                           for protocol, (port, tls) in servers.items())
         file = self.world.file(f"{name}.yaml", PROVIDER.format(name=name, token=f"{self.identity.tls_url}/token", servers=lines,
                                                                ca=ca or self.certificates.ca))
-        self.gateway.prepare("provider", "add", file)
+        self.gateway.add_provider(file)
         return name
 
     def add_mailbox(self, user, provider, app=None, options=()):
         """With a registration of its own, whose client id is the address: so does the fixture know whose token it gives."""
         self.registrations += 1
         name = f"r{self.registrations}"
-        self.gateway.prepare("registration", "add", name, "--provider", provider, "--tenant", "t", "--client-id", user.replace("@", "="),
-                         "--secret-file", "-", stdin="secret")
-        self.gateway.prepare("mailbox", "add", user, "--registration", name, "--grant", "app", *options)
+        self.gateway.add("registrations", name, secret="secret", provider=provider, tenant="t", client_id=user.replace("@", "="))
+        if options:
+            self.gateway.prepare("mailbox", "add", user, "--registration", name, "--grant", "app", *options)
+        else:
+            self.gateway.add("mailboxes", user, registration=name, grant="app")
         if app:
             self.add_app(app, user)
 
     def add_app(self, name, *mailboxes, options=()):
-        args = [a for m in mailboxes for a in ("--mailbox", m)]
-        self.passwords[name] = json.loads(self.gateway.prepare("app", "add", name, *args, *options, "--json"))["password"]
+        self.passwords[name] = harness.new_app(self.gateway, name, mailboxes, options)
         return self.passwords[name]
 
     @property

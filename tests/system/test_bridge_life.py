@@ -97,7 +97,7 @@ def test_a_mailbox_that_needs_a_person_says_so_in_a_line(room):
         name="refusing", token=f"https://127.0.0.1:{stub.port}/token", ca=room.certificates.ca,
         servers="\n".join(f"{p}: {{ host: localhost, port: {room.dovecot.ports[n]}, tls: implicit, sasl: xoauth2 }}"
                           for p, n in (("imap", "imaps"), ("pop3", "pop3s")))))
-    room.gateway.cli("provider", "add", provider)
+    room.gateway.add_provider(provider)
     room.add_mailbox("person@contoso.example", "refusing", "person")
     for protocol, words in (("imap", b"a1 NO [UNAVAILABLE] "), ("pop3", b"-ERR [SYS/PERM] ")):
         wire, answers[protocol] = knock(room, protocol, "person")

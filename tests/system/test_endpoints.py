@@ -27,7 +27,7 @@ smtp: {{ host: 127.0.0.1, port: {free_port()}, tls: none, sasl: plain }}
 imap: {{ host: 127.0.0.1, port: {free_port()}, tls: none, sasl: plain }}
 pop3: {{ host: 127.0.0.1, port: {free_port()}, tls: none, sasl: plain }}
 """)
-    g.cli("provider", "add", provider)
+    g.add_provider(provider)
     add_mailbox(g, BOX)
     return g
 

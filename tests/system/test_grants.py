@@ -79,7 +79,7 @@ def other_provider(tenant, file, name, registration, address, *options):
     path = tenant.world.file(f"{name}.yaml", yaml.safe_dump(provider))
     r = next(r for r in tenant.sandbox.info["registrations"] if r["name"] == registration)
     if file != "provider.yaml":
-        tenant.gateway.cli("provider", "add", path)
+        tenant.gateway.add_provider(path)
     tenant.gateway.cli("registration", "add", name, "--provider", provider["name"], "--tenant", r["tenant"], "--client-id",
                        r["client_id"], *(["--secret-file", "-"] if r.get("secret") else ["--public"]), stdin=r.get("secret"))
     tenant.gateway.cli("mailbox", "add", address, "--registration", name, *options)

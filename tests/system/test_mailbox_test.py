@@ -34,7 +34,7 @@ class Room:
                      pop3_tls="implicit" if is_implicit else "starttls", sasl=sasl, ca=ca or self.certificates.ca)
         facts.update(ports)
         file = self.world.file("peer.yaml", PROVIDER.format(token=f"{self.identity.tls_url}/token", **facts))
-        self.gateway.cli("provider", "add", file)
+        self.gateway.add_provider(file)
         self.gateway.cli("registration", "add", "r", "--provider", "peer", "--tenant", "t", "--client-id", "c", "--secret-file", "-",
                          stdin="not-a-secret")
         self.gateway.cli("mailbox", "add", MAILBOX, "--registration", "r", "--grant", "app", "--protocols", "smtp", "imap", "pop3")

@@ -23,7 +23,7 @@ class Peer:
         self.gateway = Gateway(world, extra)
         provider = world.file("peer.yaml", PROVIDER.format(token=f"{identity.tls_url}/token" if identity else "https://127.0.0.1:1/",
                                                            port=port, sasl=sasl, ca=ca or certificates.ca))
-        self.gateway.cli("provider", "add", provider)
+        self.gateway.add_provider(provider)
 
     def oauth(self):
         self.gateway.cli("registration", "add", "r", "--provider", "peer", "--tenant", "t", "--client-id", "c", "--secret-file", "-",
@@ -132,7 +132,7 @@ def test_the_token_is_never_sent_to_a_server_with_a_wrong_certificate(world, dov
     peer = Peer(world, dovecot.port, certificates, "xoauth2", identity)
     provider = world.file("peer2.yaml", PROVIDER.format(token=f"{identity.tls_url}/token", port=dovecot.port, sasl="xoauth2",
                                                         ca=foreign.ca).replace("name: peer", "name: peer2"))
-    peer.gateway.cli("provider", "add", provider)
+    peer.gateway.add_provider(provider)
     peer.gateway.cli("mailbox", "add", MAILBOX, "--provider", "peer2", "--grant", "basic", "--user", "shop", "--secret-file", "-",
                      stdin="secret")
     peer.app()
@@ -153,7 +153,7 @@ def test_a_relay_without_sign_in(world, certificates, sink):
     provider = world.file("lan.yaml", f"name: lan\nsmtp: {{ host: 127.0.0.1, port: {sink.port}, tls: none, sasl: none }}\n"
                                       "limits: { connections: 2 }\n")
     gateway = Gateway(world)
-    gateway.cli("provider", "add", provider)
+    gateway.add_provider(provider)
     gateway.cli("mailbox", "add", MAILBOX, "--provider", "lan", "--grant", "none")
     password = gateway.json("app", "add", "erp", "--mailbox", MAILBOX)["password"]
     gateway.wait_state(gateway.submit("erp", password, MAILBOX, "a@b.example", letter()), "delivered")
@@ -165,7 +165,7 @@ def test_one_app_by_password_while_others_go_by_token(world, postfix, certificat
     tenant = harness.Tenant(world)
     g = tenant.gateway
     provider = world.file("peer.yaml", PROVIDER.format(token="https://127.0.0.1:1/", port=postfix.port, sasl="plain", ca=certificates.ca))
-    g.prepare("provider", "add", provider)
+    g.add_provider(provider)
     g.prepare("mailbox", "add", "relay@contoso.example", "--provider", "peer", "--grant", "basic", "--user", "shop", "--shared", MAILBOX,
               "--secret-file", "-", stdin="secret")
     password = tenant.add_app("process", "relay@contoso.example")
