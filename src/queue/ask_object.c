@@ -251,21 +251,18 @@ bool ask_object_put(struct ask *a, struct fault *why)
     char key[KEY_SIZE];
     if (!target(a, &kind, key, why))
         return false;
+    const json_t *given = json_object_get(a->in, "object");
     const void *old = directory_find(a->q->directory, kind, key);
     bool is_there = old != NULL;
-    if (!json_is_object(json_object_get(a->in, "object")))
+    if (!json_is_object(given))
         return refuse(a, why, 400, "api.object", "the request holds no %s", object_kind_name(kind));
     if (is_there && json_is_true(json_object_get(a->in, "is_new")))
         return refuse(a, why, 409, "object.exists", "there is a %s %s already; change it with \"set\"",
                       object_kind_name(kind), key);
-    /* What it is called need not be said in it again; if it is, it must be the same. */
-    json_t *named = json_pack("{s:s}", object_key_name(kind), ask_text(a, "key"));
-    json_object_update(named, json_object_get(a->in, "object"));
-    bool ok = is_as_seen(a, kind, key, old, why) && put(a, kind, key, named, why);
-    json_decref(named);
-    if (ok)
-        a->status = is_there ? 200 : 201;
-    return ok;
+    if (!is_as_seen(a, kind, key, old, why) || !put(a, kind, key, given, why))
+        return false;
+    a->status = is_there ? 200 : 201;
+    return true;
 }
 
 /* `null` gives the default back: the field is left out and read anew. */

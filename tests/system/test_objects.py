@@ -42,14 +42,6 @@ def test_of_many_at_once_one_wins(tenant):
         assert sorted(pool.map(change, range(1, 9))) == [200] + [412] * 7
 
 
-def test_the_name_in_the_path_is_enough(tenant):
-    local = tenant.gateway.local()
-    answer = local.put("apps/Scanner", {"mailboxes": [tenant.MAILBOX]})
-    assert (answer.status, answer.json["name"]) == (201, "Scanner")
-    assert local.put("apps/Scanner", {"name": "Printer", "mailboxes": [tenant.MAILBOX]}).status == 422
-    assert local.get("apps/Printer").status == 404
-
-
 def test_long_lists_come_in_pages(tenant):
     local = tenant.gateway.local()
     names = sorted(["erp"] + [f"App{i:02}" for i in range(25)], key=str.lower)
