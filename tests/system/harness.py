@@ -435,7 +435,7 @@ listeners:
         """An object as the commands make it; `secret` is a registration's, or a mailbox's password."""
         from urllib.parse import quote
         path = f"{kind}/{quote(name)}"
-        self.asked("PUT", path, fields)
+        self.asked("PUT", path, {"address" if kind == "mailboxes" else "name": name, **fields})
         if secret:
             what = "secret" if kind == "registrations" else "password"
             self.asked("PUT", f"{path}/{what}", {what: secret})
