@@ -155,13 +155,19 @@ tls_ca_cert_file = {ca}
         harness.until(lambda: harness.can_connect(self.port if relay_port else self.ports["imap"]), "Dovecot's port")
 
     def add_users(self, users):
-        """Dovecot notices the new file by itself."""
+        """Dovecot notices the new file by itself, but looks no more than once a second: it is waited for once it runs."""
         self.users += users
         ids = pwd.getpwnam(NOBODY).pw_uid, grp.getgrnam(NOGROUP).gr_gid
         new = self.dir / "users.new"
         new.write_text("".join(f"{u}:{self.password or '*'}:{ids[0]}:{ids[1]}::{self.dir}/mail/{u}::\n" for u in self.users))
         new.chmod(0o644)
         new.rename(self.dir / "users")
+        if (self.dir / "dovecot.conf").exists():
+            harness.until(lambda: self._knows(users[-1]), f"Dovecot knows {users[-1]}")
+
+    def _knows(self, user):
+        command = ["/usr/bin/doveadm", "-c", self.dir / "dovecot.conf", "user", user]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
     @staticmethod
     def _give(path):
