@@ -29,7 +29,7 @@ struct guesses {
     size_t line_count;
     struct loop_timer next;
     struct hasher *hasher;
-    const struct guess *compared; /* with the hash that the hasher has just now; NULL: it was dropped meanwhile */
+    struct guess *compared; /* with the hash that the hasher has just now; NULL: it was dropped meanwhile */
     char dummies[PASSWORD_COSTS][PASSWORD_HASH_SIZE]; /* of passwords that nobody has: the work for unknown names */
 };
 
@@ -175,7 +175,7 @@ static void go_on(struct guesses *all)
 static void on_compared(void *ctx, const struct secret *typed, const char *hash, bool is_right)
 {
     struct guesses *all = ctx;
-    struct guess *g = (struct guess *)(uintptr_t)all->compared;
+    struct guess *g = all->compared;
     bool is_dummy = g && text_equal(hash, all->dummies[g->owner->cost]);
     all->compared = NULL;
     if (g) {

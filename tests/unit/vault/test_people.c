@@ -4,6 +4,8 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,16 +184,13 @@ static void test_a_cancelled_question_is_dropped(void **unused)
 /* Tokens are handed out by the same loop. */
 static void test_the_loop_goes_on_while_passwords_are_compared(void **unused)
 {
+    static const char *const typed[] = { "one", "two", "three" };
     unsigned turns = 0;
     assert_true(set("anna", GOOD));
     assert_true(check("anna", GOOD, "192.0.2.1"));
     unsigned before = count;
     for (uint64_t i = 0; i < 3; i++)
-        operators_check(operators, "bert",
-                        bytes_of(i == 0   ? "one"
-                                 : i == 1 ? "two"
-                                          : "three"),
-                        "192.0.2.2", on_verdict, NULL, i);
+        operators_check(operators, "bert", bytes_of(typed[i]), "192.0.2.2", on_verdict, NULL, i);
     turn();
     operators_check(operators, "anna", bytes_of(GOOD), "192.0.2.1", on_verdict, NULL, 9);
     assert_int_equal(count, before + 1); /* what is known waits for nobody */
@@ -202,6 +201,25 @@ static void test_the_loop_goes_on_while_passwords_are_compared(void **unused)
     /* One that is under way when all ends. */
     operators_check(operators, "bert", bytes_of("four"), "192.0.2.2", on_verdict, NULL, 4);
     turn();
+}
+
+static bool has_no_threads;
+int __real_pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*run)(void *), void *ctx);
+int __wrap_pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*run)(void *), void *ctx);
+
+int __wrap_pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*run)(void *), void *ctx)
+{
+    return has_no_threads ? EAGAIN : __real_pthread_create(out, attr, run, ctx);
+}
+
+static void test_where_there_is_no_thread_people_come_in_all_the_same(void **unused)
+{
+    assert_true(set("anna", GOOD));
+    has_no_threads = true;
+    assert_true(check("anna", GOOD, "192.0.2.1"));
+    assert_false(check("anna", "not this one", "192.0.2.1"));
+    has_no_threads = false;
+    assert_false(check("anna", "nor this one", "192.0.2.1"));
 }
 
 static void test_a_key_is_good_until_there_is_another(void **unused)
@@ -246,10 +264,15 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(test_a_password_counts_as_it_is),      CASE(test_a_new_password_ends_the_old_one),
-        CASE(test_easy_ones_are_refused),           CASE(test_a_thousand_wrong_ones_lock_out_their_sender_alone),
-        CASE(test_a_cancelled_question_is_dropped), CASE(test_a_key_is_good_until_there_is_another),
-        CASE(test_what_is_nearly_a_key_is_none),    CASE(test_the_loop_goes_on_while_passwords_are_compared),
+        CASE(test_a_password_counts_as_it_is),
+        CASE(test_a_new_password_ends_the_old_one),
+        CASE(test_easy_ones_are_refused),
+        CASE(test_a_thousand_wrong_ones_lock_out_their_sender_alone),
+        CASE(test_a_cancelled_question_is_dropped),
+        CASE(test_a_key_is_good_until_there_is_another),
+        CASE(test_what_is_nearly_a_key_is_none),
+        CASE(test_the_loop_goes_on_while_passwords_are_compared),
+        CASE(test_where_there_is_no_thread_people_come_in_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
