@@ -90,13 +90,20 @@ static char *der_text(X509 *certificate)
     return text;
 }
 
-static void describe(struct signing_key *k, EVP_PKEY *key, X509 *certificate)
+/* Both are taken; only what is good is kept. */
+static bool adopt(struct signing_key *k, EVP_PKEY *key, X509 *certificate, bool is_good)
 {
-    k->key = key;
-    entra_thumbprint(certificate, false, k->kid);
-    k->certificate = der_text(certificate);
-    k->modulus = number_text(key, OSSL_PKEY_PARAM_RSA_N);
-    k->exponent = number_text(key, OSSL_PKEY_PARAM_RSA_E);
+    if (is_good) {
+        k->key = key;
+        entra_thumbprint(certificate, false, k->kid);
+        k->certificate = der_text(certificate);
+        k->modulus = number_text(key, OSSL_PKEY_PARAM_RSA_N);
+        k->exponent = number_text(key, OSSL_PKEY_PARAM_RSA_E);
+    } else {
+        EVP_PKEY_free(key);
+    }
+    X509_free(certificate);
+    return is_good;
 }
 
 /* Under another name first: one who dies here leaves the old key or the new one. */
@@ -122,13 +129,8 @@ static bool load(const char *file, struct signing_key *out)
     X509 *certificate = key ? PEM_read_X509(in, NULL, NULL, NULL) : NULL;
     if (in)
         fclose(in);
-    bool is_good = certificate && EVP_PKEY_is_a(key, "RSA") && X509_check_private_key(certificate, key) == 1;
-    if (is_good)
-        describe(out, key, certificate);
-    else
-        EVP_PKEY_free(key);
-    X509_free(certificate);
-    return is_good;
+    return adopt(out, key, certificate,
+                 certificate && EVP_PKEY_is_a(key, "RSA") && X509_check_private_key(certificate, key) == 1);
 }
 
 static bool key_make(struct signing_key *out, const char *file, struct fault *why)
@@ -137,13 +139,7 @@ static bool key_make(struct signing_key *out, const char *file, struct fault *wh
     if (key == NULL)
         return fault_set(why, FAULT_LOCAL, "", "OpenSSL could not make a signing key");
     X509 *certificate = self_signed(key);
-    bool is_good = save(file, key, certificate, why);
-    if (is_good)
-        describe(out, key, certificate);
-    else
-        EVP_PKEY_free(key);
-    X509_free(certificate);
-    return is_good;
+    return adopt(out, key, certificate, save(file, key, certificate, why));
 }
 
 struct entra_keyring *entra_keyring_new(const char *dir, struct fault *why)
