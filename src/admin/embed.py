@@ -50,4 +50,5 @@ def main(out, depfile, folder):
     pathlib.Path(depfile).write_text(f"{out}: " + " ".join(str(p).replace(" ", "\\ ") for p in needed) + "\n")
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

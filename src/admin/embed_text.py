@@ -3,11 +3,12 @@
 import pathlib
 import sys
 
+from embed import array
+
 
 def main(out, path):
     data = pathlib.Path(path).read_bytes()
-    rows = ["    " + "".join(f"{octet}," for octet in data[at : at + 24]) for at in range(0, len(data), 24)]
-    lines = ['#include "admin/openapi.h"', "", "static const uint8_t text[] = {", *rows, "};", ""]
+    lines = ['#include "admin/openapi.h"', "", *array("text", data), ""]
     lines.append(f"const struct bytes openapi_written = {{ text, {len(data)} }};")
     pathlib.Path(out).write_text("\n".join(lines) + "\n")
 
