@@ -46,9 +46,8 @@ const struct conf_row conf_rows[] = {
     { "console.audit-history", CONF_DURATION, AT(console.audit_history_s), "1d..10000d", "400d", RELOADABLE,
       "Who changed what is forgotten after this long." },
     { "console.entra-registration", CONF_TEXT, AT(console.entra_registration), "", "", RELOADABLE,
-      "Registration through which people sign in to the console with Entra; of one organization's tenant, as with "
-      "common or "
-      "organizations anybody could try." },
+      "Registration through which people sign in to the console with Entra; of one organization's tenant, as "
+      "with common or organizations anybody could try." },
     { "console.entra-administrators", CONF_LIST, AT(console.entra_administrators), "", "", RELOADABLE,
       "User names at Entra, or ids of groups there, that may sign in as administrators; who is in both lists is one." },
     { "console.entra-operators", CONF_LIST, AT(console.entra_operators), "", "", RELOADABLE,

@@ -172,9 +172,9 @@ static bool plan_put(struct plan *p, enum object_kind kind, const char *key, con
     json_t *json = object ? object_to_json(kind, object) : NULL;
     bool ok = json && directory_apply(p->after, kind, key, json, p->why);
     json_decref(whole);
-    bool is_new = ok && !(before && json_equal(json, before));
-    ok = ok && (!is_new || ask_object_fits_console(p->ask, kind, key, json, p->why));
-    if (ok && is_new) {
+    bool differs = ok && !(before && json_equal(json, before));
+    ok = ok && (!differs || ask_object_fits_console(p->ask, kind, key, json, p->why));
+    if (ok && differs) {
         add_change(p, kind, key, json, before);
         return true;
     }
