@@ -12,9 +12,10 @@
 
 #include "base/arena.h"
 #include "store/audit.h"
+#include "store_folder.h"
 
 struct fixture {
-    char dir[64];
+    char dir[STORE_FOLDER_SIZE];
     struct store *s;
     char seen[4096]; /* the keys that were listed, each with a blank behind it */
     uint64_t last;
@@ -23,10 +24,7 @@ struct fixture {
 static int set_up(void **state)
 {
     struct fixture *f = mem_alloc(sizeof *f);
-    strcpy(f->dir, "/tmp/postern-audit-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    f->s = store_open(f->dir, NULL);
-    assert_non_null(f->s);
+    f->s = store_folder_open(f->dir);
     *state = f;
     return 0;
 }
@@ -34,11 +32,9 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
-    char command[128];
-    store_close(f->s);
-    snprintf(command, sizeof command, "rm -rf '%s'", f->dir);
+    int status = store_folder_close(f->s, f->dir);
     free(f);
-    return system(command);
+    return status;
 }
 
 static struct store_audit a_line(int64_t time, const char *who, const char *kind, const char *key)

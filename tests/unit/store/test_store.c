@@ -19,9 +19,10 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "store/store.h"
+#include "store_folder.h"
 
 struct fixture {
-    char dir[64];
+    char dir[STORE_FOLDER_SIZE];
     struct store *s;
     struct arena *a;
 };
@@ -29,11 +30,8 @@ struct fixture {
 static int set_up(void **state)
 {
     struct fixture *f = mem_alloc(sizeof *f);
-    strcpy(f->dir, "/tmp/postern-store-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
     f->a = arena_new();
-    f->s = store_open(f->dir, NULL);
-    assert_non_null(f->s);
+    f->s = store_folder_open(f->dir);
     *state = f;
     return 0;
 }
@@ -41,13 +39,10 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
-    char command[128];
-    store_close(f->s);
+    int status = store_folder_close(f->s, f->dir);
     arena_free(f->a);
-    snprintf(command, sizeof command, "rm -rf '%s'", f->dir);
-    int rc = system(command);
     free(f);
-    return rc;
+    return status;
 }
 
 static void reopen(struct fixture *f)
