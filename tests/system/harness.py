@@ -253,13 +253,18 @@ class Console:
             headers["X-Postern-CSRF"] = self.csrf
         return {k: v for k, v in headers.items() if v}
 
-    def __call__(self, method, path, body=None, headers=None):
-        """One request on a connection of its own. `body`: bytes, or what becomes JSON. Paths like "status" are the API's."""
+    def prepared(self, method, path, body, headers):
+        """Path, body and headers as they go out. `body`: bytes, or what becomes JSON. Paths like "status" are the API's."""
         path = path if path.startswith("/") else "/api/v1/" + path
         headers = {**self.headers(method), **(headers or {})}
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             headers.setdefault("Content-Type", "application/json")
+        return path, body, headers
+
+    def __call__(self, method, path, body=None, headers=None):
+        """One request on a connection of its own."""
+        path, body, headers = self.prepared(method, path, body, headers)
         c = self.connection()
         try:
             try:

@@ -1,6 +1,7 @@
 """The API's document: it is OpenAPI, it describes all that there is, what it says of answers is true, and what it says of requests is
 asked of everybody."""
 import base64
+import contextlib
 import http.client
 import http.server
 import json
@@ -89,23 +90,24 @@ class Steady(Console):
         super().__init__(console.host, console.port)
         self.line = None
 
+    def ask(self, line, *request):
+        with contextlib.suppress(BrokenPipeError):  # refused before the body's end; the answer is there
+            line.request(*request)
+        return Answer(line.getresponse(), request[0])
+
     def __call__(self, method, path, body=None, headers=None):
-        path = path if path.startswith("/") else "/api/v1/" + path
-        headers = {**self.headers(method), **(headers or {})}
-        if body is not None and not isinstance(body, bytes):
-            body = json.dumps(body).encode()
-            headers.setdefault("Content-Type", "application/json")
-        for attempt in (1, 2):
-            self.line = self.line or self.connection()
-            try:
-                self.line.request(method, path, body, headers)
-                answer = Answer(self.line.getresponse(), method)
-                break
-            except (OSError, http.client.HTTPException):
-                self.line.close()
-                self.line = None
-                if attempt == 2:
-                    raise
+        """A connection that was used before may have ended meanwhile; a new one has to give an answer."""
+        request = (method, *self.prepared(method, path, body, headers))
+        line, self.line = self.line, None
+        try:
+            answer = self.ask(line, *request) if line else None
+        except (OSError, http.client.HTTPException):
+            line.close()
+            answer = None
+        if answer is None:
+            line = self.connection()
+            answer = self.ask(line, *request)
+        self.line = line
         self.keep_cookie(answer)
         return answer
 
