@@ -455,12 +455,13 @@ listeners:
         return [r for r in self.asked("GET", "status")["roles"] if name in (None, r["role"])]
 
     def events(self, event=None, **fields):
-        found = []
+        found, mark = [], f'"event":"{event}"' if event else ""
         for suffix in (".1", ""):
             path = pathlib.Path(f"{self.state}/events.jsonl{suffix}")
-            for line in path.read_text().splitlines() if path.exists() else []:
-                entry = json.loads(line)
-                if event in (None, entry["event"]) and all(entry.get(k) == v for k, v in fields.items()):
+            whole = path.read_text().rpartition("\n")[0] if path.exists() else ""  # the last line may be half written
+            for line in whole.splitlines():
+                entry = json.loads(line) if mark in line else {}
+                if entry and event in (None, entry["event"]) and all(entry.get(k) == v for k, v in fields.items()):
                     found.append(entry)
         return found
 
