@@ -78,12 +78,23 @@ class Person:
         self.cdp("Storage.clearDataForOrigin", origin=self.root, storageTypes="all")
         self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "light"},
                                                         {"name": "prefers-reduced-motion", "value": "reduce"}])
+        self.leave()
+
+    def leave(self):
+        """No page stays that would go on asking a gateway that is gone: what a browser says of that is nobody's fault."""
+        first, *others = self.driver.window_handles
+        for window in others:
+            self.driver.switch_to.window(window)
+            self.driver.close()
+        self.driver.switch_to.window(first)
         self.driver.get("about:blank")
         self.read_logs()
 
     def end(self):
-        self.driver.get("about:blank")
-        self.check()
+        try:
+            self.check()
+        finally:
+            self.leave()
 
     def cdp(self, command, **parameters):
         return self.driver.execute_cdp_cmd(command, parameters)
@@ -180,6 +191,13 @@ class Person:
 
     # Doing
 
+    def visit(self, path):
+        """As by a link on the page that is open: the console is not loaded anew."""
+        self.js("const a = document.createElement('a'); a.href = arguments[0]; document.body.append(a); a.click(); a.remove()", path)
+        self.until(self.is_settled, f"{path} is drawn")
+        self.check()
+        return self
+
     def go(self, path):
         self.driver.get(self.root + path if path.startswith("/") else path)
         self.until(self.is_settled, f"{path} is drawn")
@@ -228,14 +246,17 @@ class Person:
             element.send_keys(value or Keys.BACKSPACE)
         return self._touch("field", label, exact, write)
 
-    def fill_key(self, key, value):
-        """By the field's name for programs, where labels repeat themselves."""
-        field = self.driver.find_element("css selector", f"[name='{key}']")
-        if field.tag_name == "select":
-            self.js("arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change', { bubbles: true }))", field, str(value))
-        else:
-            field.clear()
-            field.send_keys(str(value))
+    def fill_keys(self, values):
+        """By the fields' names for programs, where labels repeat themselves and there are many: all of them pasted in one go."""
+        missing = self.js("""const lacks = [];
+            for (const [key, value] of arguments[0]) {
+              const field = document.querySelector(`[name='${key}']`);
+              if (!field) { lacks.push(key); continue; }
+              field.value = value;
+              for (const event of ['input', 'change']) field.dispatchEvent(new Event(event, { bubbles: true }));
+            }
+            return lacks""", [[key, str(value)] for key, value in values])
+        assert not missing, f"no fields {missing} on {self.where()}"
         return self
 
     def choose(self, label, is_on=True, exact=False):
@@ -248,13 +269,32 @@ class Person:
         self.driver.switch_to.active_element.send_keys(*keys)
         return self
 
+    def tab(self):
+        for kind in ("rawKeyDown", "keyUp"):
+            self.cdp("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9)
+        return self
+
+    def has_focus(self, element):
+        return self.js("return document.activeElement === arguments[0]", element)
+
     def tab_to(self, what, name, exact=True, most=80):
-        """By the Tab key alone, from where the focus is."""
+        """By the Tab key alone, from where the focus is; and where it is can be seen."""
+        element = self.find(what, name, exact)
         for _ in range(most):
-            if self.js("return document.activeElement === arguments[0]", self.finds(what, name, exact)):
+            if self.has_focus(element):
+                self.sees_focus()
                 return self
-            self.keys(Keys.TAB)
+            self.tab()
         raise AssertionError(f"Tab does not lead to the {what} '{name}' on {self.where()}")
+
+    def sees_focus(self):
+        """A line of two pixels or more around what has it, inside the window."""
+        said = self.js("""const e = document.activeElement, s = getComputedStyle(e), b = e.getBoundingClientRect();
+            if (e === document.body) return 'nothing has the focus';
+            if (s.outlineStyle === 'none' || parseFloat(s.outlineWidth) < 2) return `no line around ${e.outerHTML.slice(0, 120)}`;
+            return b.bottom > 0 && b.top < innerHeight ? null : `it is out of sight: ${e.outerHTML.slice(0, 120)}`""")
+        assert said is None, f"{said} on {self.where()}"
+        return self
 
     # Who it is
 
@@ -288,11 +328,16 @@ class Person:
         (folder / f"{name}.jpg").write_bytes(base64.b64decode(got["data"]))
 
     def too_wide(self):
-        """By how many pixels the page is wider than its window, and what sticks out."""
+        """By how many pixels the page is wider than its window, and what sticks out; or what sticks out of its own box."""
         return self.js("""const root = document.documentElement, wide = root.clientWidth;
-            if (root.scrollWidth <= wide) return null;
-            const out = [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > wide + 0.5 && e.checkVisibility());
-            return `${root.scrollWidth - wide} px: ` + out.slice(-3).map((e) => e.outerHTML.slice(0, 120)).join(' | ')""")
+            const tell = (list) => list.slice(-3).map((e) => e.outerHTML.slice(0, 120)).join(' | ');
+            if (root.scrollWidth > wide) {
+              const out = [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > wide + 0.5 && e.checkVisibility());
+              return `${root.scrollWidth - wide} px: ${tell(out)}`;
+            }
+            const boxes = document.querySelectorAll('main :is(p, li, dd, dt, td, th, h1, h2, h3, h4, label, legend, button, blockquote, summary, article, div)');
+            const out = [...boxes].filter((e) => e.clientWidth > 1 && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === 'visible' && e.checkVisibility());
+            return out.length ? `out of its box: ${tell(out)}` : null""")
 
     def describe(self, name):
         try:

@@ -44,8 +44,7 @@ def add_provider(person, scene):
     person.go("/settings/providers").follow("Add a provider")
     person.until(lambda: person.finds("button", "Add"), "the form")
     person.js("document.querySelectorAll('main details').forEach((d) => { d.open = true; })")
-    for key, value in flat(yaml.safe_load((scene.sandbox.dir / "provider.yaml").read_text())):
-        person.fill_key(key, value)
+    person.fill_keys(flat(yaml.safe_load((scene.sandbox.dir / "provider.yaml").read_text())))
     person.press("Add").is_at("/settings/providers").sees("sandbox")
 
 
