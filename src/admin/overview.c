@@ -93,10 +93,10 @@ static bool add_endpoint(void *ctx, const void *object)
     return true;
 }
 
+/* By the calendar: a secret that ends on the 12th ends "in 2 days" all through the 10th, whatever the hour. */
 static int64_t days_until(const struct overview *o, int64_t end)
 {
-    int64_t left = end - o->now;
-    return left >= 0 ? left / DAY_MS : -((-left + DAY_MS - 1) / DAY_MS);
+    return end / DAY_MS - o->now / DAY_MS;
 }
 
 static bool end_of_credential(const struct registration *r, const char **what, int64_t *end)
@@ -124,6 +124,8 @@ static bool add_registration(void *ctx, const void *object)
     const char *name = is_certificate ? "certificate" : "client secret";
     if (days < 0)
         need_add(o, &n, "%s: its %s ended on %.10s", r->name, name, day);
+    else if (days == 0)
+        need_add(o, &n, "%s: its %s ends today, on %.10s", r->name, name, day);
     else
         need_add(o, &n, "%s: its %s ends on %.10s, in %lld day%s", r->name, name, day, (long long)days,
                  days == 1 ? "" : "s");

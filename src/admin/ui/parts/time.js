@@ -1,6 +1,6 @@
 /* time.js - when. The server speaks UTC, the reader sees the own zone; relative first, exact on hover.
  *   time('2026-11-29T10:00:00Z')    "5 minutes ago", kept fresh      exact(iso)   "29 Nov 2026, 11:00:00" as a <time>
- *   ago(iso)  exactText(iso)  day('2027-01-31')  duration(90) "1 min 30 s"  daysUntil('2027-01-31')   texts and numbers
+ *   ago(iso)  exactText(iso)  day('2027-01-31')  duration(90) "1 min 30 s"  daysUntil('2027-01-31')  leftWord(12) "12 days"   texts and numbers
  *   number(1234) "1,234"            size(1234567) "1.2 MB" */
 import { h } from '../dom.js';
 
@@ -20,7 +20,8 @@ export function ago(iso, now = Date.now()) {
 
 export const exactText = (iso) => full.format(new Date(iso));
 export const day = (date) => dayOnly.format(new Date(`${date.slice(0, 10)}T12:00:00`));
-export const daysUntil = (date) => Math.ceil((new Date(date.length > 10 ? date : `${date}T23:59:59Z`) - Date.now()) / 86400000);
+export const daysUntil = (date) => Math.floor(Date.parse(date) / 86400000) - Math.floor(Date.now() / 86400000); // by the calendar, as the server counts
+export const leftWord = (days) => (days < 0 ? 'has ended' : days === 0 ? 'ends today' : `${number(days)} day${days === 1 ? '' : 's'}`);
 
 const fresh = new Set();
 setInterval(() => {
