@@ -62,6 +62,7 @@ class Page {
   constructor(found) {
     this.params = found.params;
     this.query = new URLSearchParams(location.search);
+    this.at = location.pathname + location.search;
     this.left = new AbortController();
     this.signal = this.left.signal;
   }
@@ -81,7 +82,8 @@ class Page {
       else this.query.set(name, value);
     }
     const text = this.query.toString();
-    history.replaceState(history.state, '', location.pathname + (text ? `?${text}` : ''));
+    this.at = location.pathname + (text ? `?${text}` : '');
+    history.replaceState(history.state, '', this.at);
   }
 
   /* What a fault of work in the background means: the end of the session leads to the sign-in, the banner tells of others. */
@@ -130,7 +132,17 @@ function settle(keep, focused) {
   if (first || hasMoved) (first ?? heading ?? main).focus({ preventScroll: true }); // the first page begins at its top
   hasMoved = true;
   window.scrollTo(0, history.state?.scroll ?? 0);
+  if (history.state?.scroll === undefined) showPart();
   announce(document.title);
+}
+
+/* "#test" leads to that part of a page. */
+function showPart() {
+  const part = location.hash && document.getElementById(location.hash.slice(1));
+  if (!part || !main.contains(part)) return;
+  part.setAttribute('tabindex', '-1');
+  part.focus({ preventScroll: true });
+  part.scrollIntoView();
 }
 
 async function modelOf(found) {
@@ -191,7 +203,10 @@ document.addEventListener('click', (event) => {
   event.preventDefault();
   go(url.pathname + url.search + url.hash);
 });
-window.addEventListener('popstate', () => show());
+window.addEventListener('popstate', () => {
+  if (current?.at === location.pathname + location.search) showPart(); // another part of the same page: what is typed there stays
+  else show();
+});
 if ('scrollRestoration' in history) history.scrollRestoration = 'manual';
 
 /* A change that meets the end of the session asks for the password on the spot: what was typed stays. A read goes to the page. */

@@ -1,9 +1,9 @@
 /* app.js - one app: its settings to paste, its password (shown once), what it may use. */
 import { h } from '../dom.js';
-import { get, post, can, path, tagOf } from '../api.js';
+import { get, post, can, path } from '../api.js';
 import { heading, section, button, link, facts } from '../parts/shell.js';
 import { form, fieldsOf } from '../parts/form.js';
-import { save, removal } from '../parts/object.js';
+import { keeper, save, removal } from '../parts/object.js';
 import { showOnce, confirm } from '../parts/dialog.js';
 import { toast } from '../parts/toast.js';
 import { here, connectView } from '../parts/connect.js';
@@ -65,11 +65,12 @@ export default async function (page) {
     if (!(await confirm({ title: `Make a new password for ${name}?`, text: 'The one it uses now stops to work at once: the program is refused until it has the new one.', action: 'Make it', danger: true }))) return;
     await passwordOnce(name, place, app.mailboxes[0]);
   });
+  const kept = keeper(path`/apps/${name}`, app);
   const f = can('admin') && form({
-    fields: await appFields(items, false, app.mailboxes[0]), values: opened(app),
+    fields: await appFields(items, false, app.mailboxes[0]), values: opened(app), renew: async () => opened(await kept.renew()),
     submit: async (values, changed) => {
       if (changed.mailboxes && items.length <= 12) changed.mailboxes.sort((a, b) => placeOf(app, a) - placeOf(app, b));
-      await save({ plural: 'apps', key: name, changed: closed(changed), tag: tagOf(app) });
+      await save({ plural: 'apps', key: name, changed: closed(changed), tag: kept.tag });
       toast(`${name} is saved`);
       page.reload();
     },

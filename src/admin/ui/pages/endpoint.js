@@ -1,9 +1,9 @@
 /* endpoint.js - one endpoint: how it does, a test, its key, its settings; and the form that adds one. */
 import { h, fill } from '../dom.js';
-import { get, all, post, can, path, tagOf } from '../api.js';
+import { get, all, post, can, path } from '../api.js';
 import { heading, section, button, facts, link } from '../parts/shell.js';
 import { form, fieldsOf } from '../parts/form.js';
-import { save, removal, pausing, options } from '../parts/object.js';
+import { keeper, save, removal, pausing, options } from '../parts/object.js';
 import { showOnce, confirm } from '../parts/dialog.js';
 import { steps, runSteps } from '../parts/steps.js';
 import { explain, finding } from '../parts/finding.js';
@@ -70,10 +70,11 @@ export default async function (page) {
   const key = e.kind === 'webhook' && button('New key', async () => {
     if (await confirm({ title: `Make a new key for ${name}?`, text: 'The receiver has to be given the new key: until then it refuses what is posted.', action: 'Make it', danger: true })) await newKey(name);
   });
+  const kept = keeper(path`/endpoints/${name}`, e);
   const edit = can('admin') && form({
-    fields: await fields([{ address: e.mailbox }], false), values: e,
+    fields: await fields([{ address: e.mailbox }], false), values: e, renew: kept.renew,
     submit: async (values, changed) => {
-      await save({ plural: 'endpoints', key: name, changed, tag: tagOf(e) });
+      await save({ plural: 'endpoints', key: name, changed, tag: kept.tag });
       toast(`${name} is saved`);
       page.reload();
     },

@@ -1,12 +1,12 @@
 /* mailbox.js - everything of one mailbox: how it is, signing in, the test, its switches, servers and limits. */
 import { h, fill } from '../dom.js';
-import { get, can, path, tagOf } from '../api.js';
+import { get, can, path } from '../api.js';
 import { heading, section, button, link, facts } from '../parts/shell.js';
 import { form, fieldsOf } from '../parts/form.js';
-import { save, removal, pausing, options } from '../parts/object.js';
+import { keeper, save, removal, pausing, options } from '../parts/object.js';
 import { findings, explain, finding } from '../parts/finding.js';
-import { state } from '../parts/state.js';
-import { time, day, daysUntil, number } from '../parts/time.js';
+import { state, mailboxState } from '../parts/state.js';
+import { time, day, daysUntil, leftWord, number } from '../parts/time.js';
 import { meter } from '../parts/chart.js';
 import { toast } from '../parts/toast.js';
 import { here, doorOf } from '../parts/connect.js';
@@ -24,6 +24,12 @@ const needsRegistration = (v) => ['code', 'device', 'app'].includes(v.grant);
 const overrides = (p) => ({ label: `${p.toUpperCase()} server, if not the provider’s`, folded: true, fields: [{ key: `${p}.host`, label: 'Server', help: null }, { key: `${p}.port`, label: 'Port', short: true, help: 'Empty or 0: the usual one.' }, { key: `${p}.tls`, label: 'Protection (TLS)', help: null, choices: [['default', 'as the provider'], ['starttls', 'STARTTLS'], ['implicit', 'from the first octet (SSL/TLS)'], ['none', 'none']] }, { key: `${p}.sasl`, label: 'Way to sign in', help: null, choices: [['default', 'as the provider'], ['xoauth2', 'OAuth: XOAUTH2'], ['oauthbearer', 'OAuth: OAUTHBEARER'], ['plain', 'password: PLAIN'], ['login', 'password: LOGIN'], ['none', 'none']] }, ...(p === 'smtp' ? [{ key: 'smtp.initial_response', label: 'Token together with AUTH' }] : [])] });
 const limits = { label: 'Limits, if not the provider’s', folded: true, fields: [['connections', 'Connections at one time'], ['messages_per_minute', 'Messages a minute'], ['recipients_per_day', 'Recipients a day'], ['recipients_per_message', 'Recipients of one message'], ['size_mb', 'Largest message (MB)']].map(([k, label]) => ({ key: `limits.${k}`, label, short: true, help: null })) };
 
+const rare = [
+  { key: 'aliases', label: 'Other addresses of its own', help: 'One a line. It may send as these.' },
+  { key: 'shared', label: 'Addresses of others', help: 'One a line: those it holds the Send As right on.' },
+  overrides('smtp'), overrides('imap'), overrides('pop3'), limits,
+];
+
 export const mailboxFields = (registrations, providers, isNew) => fieldsOf('mailbox', [
   { key: 'address', type: 'email', readonly: !isNew, autofocus: isNew, help: isNew ? 'Of the mailbox that sends or is read; a shared mailbox, too.' : null },
   { key: 'grant', label: 'Signing in', type: 'radio', choices: grantChoices, help: null },
@@ -31,9 +37,7 @@ export const mailboxFields = (registrations, providers, isNew) => fieldsOf('mail
   { key: 'provider', type: 'choice', choices: options(providers, 'name'), help: null, when: (v) => !needsRegistration(v) },
   { key: 'protocols', label: 'Switched on', type: 'set', choices: protocolChoices, help: null },
   { key: 'user', label: 'User who signs in, if it is another', help: 'For a shared mailbox: somebody who holds Full Access and Send As on it.', when: (v) => v.grant !== 'app' && v.grant !== 'none' },
-  { key: 'aliases', label: 'Other addresses of its own', help: 'One a line. It may send as these.' },
-  { key: 'shared', label: 'Addresses of others', help: 'One a line: those it holds the Send As right on.' },
-  overrides('smtp'), overrides('imap'), overrides('pop3'), limits,
+  ...(isNew ? [{ label: 'More: other addresses, servers, limits', folded: true, fields: rare }] : rare),
 ]);
 
 export const opened = (m) => ({ ...m, protocols: m.protocols?.length ? m.protocols : every });
@@ -46,7 +50,7 @@ export function closed(values) {
 
 function until(date) {
   const days = daysUntil(date);
-  return h('span', state(days < 0 ? 'bad' : days <= 30 ? 'person' : 'good', days < 0 ? 'has ended' : `${number(days)} days`), h('span.muted', ` · ${day(date)}`));
+  return h('span', state(days < 0 ? 'bad' : days <= 30 ? 'person' : 'good', leftWord(days)), h('span.muted', ` · ${day(date)}`));
 }
 
 function ends(m, registration) {
@@ -66,6 +70,9 @@ async function why(m, lane) {
   return finding(await explain(lane.finding, { mailbox: m.address, seen: lane.text }), { level: 2 });
 }
 
+/* "https://outlook.office.com/SMTP.Send" is SMTP.Send to whoever chose it in Entra. */
+const rightsOf = (scopes) => scopes.split(' ').map((s) => s.replace(/^https:\/\/[^/]+\//, '')).join(', ');
+
 const wayWord = (m, registration) => (m.registration ? [link(path`/settings/registrations/${m.registration}`, m.registration), registration?.provider && h('span.muted', ` (${registration.provider})`)] : m.provider);
 
 export default async function (page) {
@@ -84,25 +91,26 @@ export default async function (page) {
   if (can('admin') && (isLost || isUnderWay(m.address))) showSignIn();
   const again = button(grants[m.grant] === grants.basic ? 'Set the password' : 'Authorize again', () => { showSignIn(); signIn.querySelector('input, button')?.focus(); });
 
+  const kept = keeper(path`/mailboxes/${m.address}`, m);
   const edit = can('admin') && form({
-    fields: await mailboxFields(registrations.items, providers.items, false), values: opened(m),
+    fields: await mailboxFields(registrations.items, providers.items, false), values: opened(m), renew: async () => opened(await kept.renew()),
     submit: async (values, changed) => {
       if (changed.grant || changed.registration || changed.provider) Object.assign(changed, { grant: values.grant, registration: values.registration ?? '', provider: values.provider ?? '' });
-      await save({ plural: 'mailboxes', key: m.address, changed: closed(changed), tag: tagOf(m) });
+      await save({ plural: 'mailboxes', key: m.address, changed: closed(changed), tag: kept.tag });
       toast(`${address} is saved`);
       page.reload();
     },
     danger: removal(page, { plural: 'mailboxes', key: m.address, what: `the mailbox ${address}`, back: '/mailboxes', text: 'Its sign-in is forgotten. In Microsoft 365 nothing changes.' }),
   });
   return [
-    heading(address, { up: ['/mailboxes', 'Mailboxes'], state: state(now), actions: can('operate') && pausing(page, { plural: 'mailboxes', key: m.address, isPaused: m.is_paused }) }),
+    heading(address, { up: ['/mailboxes', 'Mailboxes'], state: mailboxState(now), actions: can('operate') && pausing(page, { plural: 'mailboxes', key: m.address, isPaused: m.is_paused }) }),
     await why(m, lane),
-    section('Sign-in', { actions: can('admin') && m.grant !== 'none' && !signIn.firstChild && again },
-      facts([['State', state(grant.state ?? 'none')], ['Way', grants[m.grant]], ['Registration', wayWord(m, registration)], ['Signed in as', grant.user], ['Since', time(grant.since)], ['May', grant.scopes && h('span.small', grant.scopes)]]), signIn),
-    can('operate') && section('Test', trialView(page, m.address, { protocols, done: (isGood) => isGood && toast('All of it works') })),
+    section('Sign-in', { id: 'sign-in', actions: can('admin') && m.grant !== 'none' && !signIn.firstChild && again },
+      facts([['State', state(grant.state ?? 'none')], ['Way', grants[m.grant]], ['Registration', wayWord(m, registration)], ['Signed in as', grant.user], ['Since', time(grant.since)], ['May', grant.scopes && rightsOf(grant.scopes)]]), signIn),
+    can('operate') && section('Test', { id: 'test' }, trialView(page, m.address, { protocols, done: (isGood) => isGood && toast('All of it works') })),
     section('Apps that use it', { actions: can('admin') && h('a.button', { href: `/apps/+?mailbox=${encodeURIComponent(m.address)}` }, 'Add an app') }, users.length ? h('ul.plainlist', users.map((a) => h('li', link(path`/apps/${a.name}`, a.name)))) : h('p.muted', 'None yet.'),
-      h('p.note', protocols.map((p) => { const d = doorOf(place, p); return `${p.toUpperCase()}: ${d ? `${d.host}:${d.port}` : 'no listener'}`; }).join(' · '))),
-    section('Traffic', facts([['Waiting', m.queued ? link(`/messages?mailbox=${encodeURIComponent(m.address)}&state=open`, `${number(m.queued)} messages`) : 'nothing'], ['Messages', link(`/messages?mailbox=${encodeURIComponent(m.address)}`, 'all of this mailbox')]]),
+      h('p.note', 'Programs reach it at: ', protocols.map((p) => { const d = doorOf(place, p); return `${p.toUpperCase()} ${d ? `${d.host}:${d.port}` : '– (no listener)'}`; }).join(' · '))),
+    section('Traffic', facts([['Waiting', m.queued ? link(`/messages?mailbox=${encodeURIComponent(m.address)}&state=open`, `${number(m.queued)} message${m.queued === 1 ? '' : 's'}`) : 'nothing'], ['Messages', link(`/messages?mailbox=${encodeURIComponent(m.address)}`, 'all of this mailbox')]]),
       lane?.recipients_per_day > 0 && meter({ label: 'Recipients today', used: lane.recipients_today ?? 0, limit: lane.recipients_per_day })),
     ends(m, registration),
     edit ? section('Settings', edit.node) : section('Settings', facts([['Switched on', protocols.join(', ')], ['Other addresses', m.aliases.join(', ')], ['Addresses of others', m.shared.join(', ')]])),

@@ -3,7 +3,7 @@ import { h } from '../dom.js';
 import { get, can, path } from '../api.js';
 import { heading, link, empty } from '../parts/shell.js';
 import { table } from '../parts/table.js';
-import { state } from '../parts/state.js';
+import { mailboxState } from '../parts/state.js';
 import { number } from '../parts/time.js';
 import { follow } from '../parts/live.js';
 
@@ -18,7 +18,7 @@ export async function mailboxList(signal) {
 
 const columns = [
   { name: 'Mailbox', main: true, cell: (m) => [link(path`/mailboxes/${m.address}`, m.address), m.user && h('span.sub', `signs in as ${m.user}`)], sort: (m) => m.address },
-  { name: 'State', cell: (m) => state(m.now), sort: (m) => m.now },
+  { name: 'State', cell: (m) => mailboxState(m.now), sort: (m) => m.now },
   { name: 'Sign-in', cell: (m) => [grants[m.grant], m.registration && h('span.sub', m.registration)], sort: (m) => m.grant },
   { name: 'Protocols', cell: (m) => (m.protocols?.length ? m.protocols : ['smtp', 'imap', 'pop3']).join(', ').toUpperCase() },
   { name: 'Waiting', end: true, cell: (m) => (m.queued ? link(`/messages?mailbox=${encodeURIComponent(m.address)}&state=open`, number(m.queued)) : '0'), sort: (m) => m.queued ?? 0 },

@@ -32,10 +32,13 @@ function attempt(a, i, all) {
     a.dialogue && h('details', { open: i === 0 && all.length === 1 }, h('summary', 'What was said'), h('pre.dialogue', { tabindex: '0', 'aria-label': 'Dialogue with the server' }, a.dialogue)));
 }
 
+/* Its own time may have come while its mailbox still has to wait. */
+const next = (m) => (m.state === 'active' ? 'under way' : m.mailbox_finding ? 'as soon as its mailbox can send again' : new Date(m.next_attempt) <= Date.now() ? 'at any moment' : time(m.next_attempt));
+
 function story(m) {
   const taken = h('li', stateIcon('good'), h('p', h('strong', 'Accepted'), ' ', exact(m.accepted)), h('p.muted.small', m.app ? `from the app ${m.app}` : m.report ? 'made by Postern' : '', m.peer && ` at ${m.peer}`));
   const last = m.finished ? h('li', stateIcon(m.state), h('p', h('strong', 'Finished: '), state(m.state), ' ', exact(m.finished)))
-    : h('li', stateIcon(m.state), h('p', h('strong', m.state === 'held' ? 'Held' : 'Next attempt'), ' ', m.state === 'held' ? 'until somebody acts' : time(m.next_attempt)), h('p.muted.small', 'given up ', time(m.expires)));
+    : h('li', stateIcon(m.state), h('p', h('strong', m.state === 'held' ? 'Held' : 'Next attempt'), ' ', m.state === 'held' ? 'until somebody acts' : next(m)), h('p.muted.small', 'given up ', time(m.expires)));
   return section('Story', h('ol.story', taken, m.attempts.map(attempt), last));
 }
 

@@ -2,9 +2,9 @@
 import { h, fill, uid } from '../dom.js';
 import { get, can } from '../api.js';
 import { heading, section, link, empty, facts } from '../parts/shell.js';
-import { state, stateIcon } from '../parts/state.js';
+import { state, mailboxState, stateIcon } from '../parts/state.js';
 import { bars, meter, legend } from '../parts/chart.js';
-import { time, day, duration, number } from '../parts/time.js';
+import { time, day, leftWord, duration, number } from '../parts/time.js';
 import { follow } from '../parts/live.js';
 import { explain } from '../parts/finding.js';
 
@@ -22,8 +22,9 @@ async function load(signal) {
 
 function need(n) {
   const id = uid('need');
-  const title = n.title.replace(`${n.key}: `, '').replace(/ \[[^\]]*\]$/, '');
-  return h('li', stateIcon(n.severity === 'error' ? 'bad' : 'person'), h('div', h('p.what', { id }, n.key), h('p', n.cause ?? title), n.cause && h('p.muted.small', title)),
+  const said = n.title.replace(`${n.key}: `, '').replace(/ \[[^\]]*\]$/, ''), title = said.charAt(0).toUpperCase() + said.slice(1);
+  const isSame = n.cause && n.cause.replace(/\.$/, '').toLowerCase() === said.toLowerCase();
+  return h(`li.${n.severity === 'error' ? 'bad' : 'person'}`, stateIcon(n.severity === 'error' ? 'bad' : 'person'), h('div', h('p.what', { id }, n.key), h('p', n.cause ?? title), n.cause && !isSame && h('p.muted.small', title)),
     h('a.button', { href: n.link, 'aria-describedby': id }, can('operate') ? 'Mend it' : 'Look'));
 }
 
@@ -36,15 +37,15 @@ const names = { secret: 'Client secret', certificate: 'Certificate', refresh_tok
 
 function ending(e) {
   const days = e.days ?? 0;
-  const word = days < 0 ? 'has ended' : days === 0 ? 'ends today' : `${number(days)} day${days === 1 ? '' : 's'}`;
   const shape = days < 0 ? 'bad' : days <= 30 ? 'person' : 'good';
-  return names[e.what] && [names[e.what], h('span', state(shape, word), e.at && h('span.muted', ` · ${day(e.at.slice(0, 10))}`))];
+  return names[e.what] && [names[e.what], h('span', state(shape, leftWord(days)), e.at && h('span.muted', ` · ${day(e.at.slice(0, 10))}`))];
 }
 
 const series = ['delivered', 'received', 'failed'];
 
 function traffic(m) {
   if (!m.hours?.length) return null;
+  if (m.hours.every((x) => !x.delivered && !x.received && !x.failed)) return h('p.small.muted', 'No mail in 24 hours.');
   const hour = (i) => `${String(new Date(Date.now() - (m.hours.length - 1 - i) * 3600e3).getHours()).padStart(2, '0')}:00`;
   const points = m.hours.map((x, i) => ({ name: hour(i), values: [x.delivered ?? 0, x.received ?? 0, x.failed ?? 0] }));
   const total = (k) => points.reduce((sum, p) => sum + p.values[k], 0);
@@ -53,11 +54,13 @@ function traffic(m) {
 
 function mailbox(m) {
   const rate = m.rate && meter({ label: 'Messages this minute', used: m.rate.used, limit: m.rate.limit });
-  return h('article.box-of', h('div.line', h('h3', link(at('mailboxes', m.address), m.address)), state(m.state)),
+  return h('article.box-of', h('div.line', h('h3', link(at('mailboxes', m.address), m.address)), mailboxState(m.state)),
     traffic(m),
     m.recipients_per_day > 0 && meter({ label: 'Recipients today', used: m.recipients_today ?? 0, limit: m.recipients_per_day }), rate,
     facts([['Waiting', m.queued ? h('span', link(`/messages?mailbox=${encodeURIComponent(m.address)}&state=open`, `${number(m.queued)} message${m.queued === 1 ? '' : 's'}`), m.oldest && [', oldest from ', time(m.oldest)]) : 'nothing'], ...(m.ends ?? []).map(ending)]));
 }
+
+const byTrouble = (a, b) => b.needs_person - a.needs_person || (a.state === 'ok') - (b.state === 'ok') || a.address.localeCompare(b.address);
 
 function figures(q) {
   const waiting = (q.queued ?? 0) + (q.active ?? 0) + (q.deferred ?? 0);
@@ -79,7 +82,7 @@ function view(o) {
     o.away?.length > 0 && h('p.state.person', stateIcon('person'), h('span', `No answer from: ${o.away.join(', ')}. What they know is left out.`)),
     section('What needs a person', needs(o.needs_person ?? [])),
     section('Queue', q.is_open === false && h('p.state.bad', stateIcon('bad'), h('span', `No mail is taken now: ${q.closed_why}`)), figures(q)),
-    section('Mailboxes', { actions: can('admin') && h('a.button', { href: '/mailboxes/new' }, 'Add a mailbox') }, o.mailboxes.some((m) => m.hours?.length) && legend(series), o.mailboxes.length ? h('div.cards', o.mailboxes.map(mailbox)) : empty('There is none yet.')),
+    section('Mailboxes', { actions: can('admin') && h('a.button', { href: '/mailboxes/new' }, 'Add a mailbox') }, o.mailboxes.some((m) => m.hours?.length) && legend(series), o.mailboxes.length ? h('div.cards', [...o.mailboxes].sort(byTrouble).map(mailbox)) : empty('There is none yet.')),
     section('Postern itself', roles(o.roles ?? [])),
   ];
 }

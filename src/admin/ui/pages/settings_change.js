@@ -11,11 +11,20 @@ import { toast } from '../parts/toast.js';
 
 const text = (v) => (v === null || v === undefined || v === '' ? '(empty)' : typeof v === 'object' ? JSON.stringify(v) : String(v));
 
+const isObject = (v) => v !== null && typeof v === 'object' && !Array.isArray(v);
+const isUsual = (v) => !v || v.length === 0 || v === 'default';
+
+/* smtp: [{ port: 25 }, { port: 587 }] is told as "smtp.port: 25 → 587"; of what is new only what somebody chose. */
+function flat(name, before, after) {
+  if (isObject(before) || isObject(after)) return [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])].flatMap((k) => flat(`${name}.${k}`, before?.[k], after?.[k]));
+  if (JSON.stringify(before) === JSON.stringify(after) || (isUsual(before) && isUsual(after))) return [];
+  return [[name, before === null || before === undefined ? text(after) : `${text(before)} → ${text(after)}`]];
+}
+
 /* { field: [before, after] }; of messages { ids, count }. */
 function fieldChanges(changes) {
   if (changes?.count) return h('span.sub', `${changes.count}: ${changes.ids.slice(0, 5).join(', ')}${changes.count > 5 ? ' …' : ''}`);
-  const isEmpty = (v) => !v || v.length === 0;
-  return Object.entries(changes ?? {}).filter(([, v]) => !Array.isArray(v) || !v.every(isEmpty)).map(([name, v]) => h('span.sub', h('span.mono', name), Array.isArray(v) && v.length === 2 ? `: ${text(v[0])} → ${text(v[1])}` : `: ${text(v)}`));
+  return Object.entries(changes ?? {}).flatMap(([name, v]) => (Array.isArray(v) && v.length === 2 ? flat(name, v[0], v[1]) : [[name, text(v)]])).map(([name, words]) => h('span.sub', h('span.mono', name), `: ${words}`));
 }
 
 async function audit(page) {
@@ -26,7 +35,7 @@ async function audit(page) {
     caption: 'Changes and sign-ins, newest first', key: (a) => a.id ?? `${a.time}${a.action}${a.key}`, rows: answer.items, empty: 'Nothing fits.',
     columns: [
       { name: 'What', main: true, text: (a) => a.action, cell: (a) => [a.action, ' ', [a.kind, a.key].filter(Boolean).join(' ')] }, { name: 'Who', cell: (a) => [a.who?.name ?? a.who, a.who?.host && h('span.sub', a.who.host)] },
-      { name: 'Changes', wide: true, cell: (a) => fieldChanges(a.changes) }, { name: 'When', cell: (a) => exact(a.time) },
+      { name: 'Changes', wide: true, cell: (a) => { const list = fieldChanges(a.changes); return list.length === 0 ? null : list; } }, { name: 'When', cell: (a) => exact(a.time) },
     ],
     more: async () => { answer = await load(answer.next); return { rows: answer.items, done: !answer.next }; },
   });

@@ -1,14 +1,14 @@
 /* settings_objects.js - registrations in Entra with their secret or certificate, and providers. */
 import { h } from '../dom.js';
-import { get, all, post, put, can, path, tagOf } from '../api.js';
+import { get, all, post, put, can, path } from '../api.js';
 import { heading, section, button, link, facts } from '../parts/shell.js';
 import { table } from '../parts/table.js';
 import { form, fieldsOf } from '../parts/form.js';
-import { save, removal, options } from '../parts/object.js';
+import { keeper, save, removal, options } from '../parts/object.js';
 import { dialog, closeDialog } from '../parts/dialog.js';
 import { state } from '../parts/state.js';
 import { copyable } from '../parts/copy.js';
-import { day, daysUntil } from '../parts/time.js';
+import { day, daysUntil, leftWord } from '../parts/time.js';
 import { toast } from '../parts/toast.js';
 
 const credentials = [['secret', 'Client secret', 'A text that Entra makes. It ends after 24 months at most.'], ['certificate', 'Certificate', 'Safer: the private key never leaves Postern.'], ['none', 'None', 'A public client: only a person’s sign-in or a device code.']];
@@ -16,7 +16,7 @@ const credentials = [['secret', 'Client secret', 'A text that Entra makes. It en
 function until(date) {
   if (!date) return state('off', 'end not known');
   const days = daysUntil(date);
-  return state(days < 0 ? 'bad' : days <= 30 ? 'person' : 'good', days < 0 ? `ended ${day(date)}` : `${day(date)}, ${days} days`);
+  return state(days < 0 ? 'bad' : days <= 30 ? 'person' : 'good', `${day(date)}, ${leftWord(days)}`);
 }
 
 const endOf = (r) => (r.credential === 'secret' ? r.secret_expires : r.credential === 'certificate' ? r.certificate_expires : '');
@@ -72,6 +72,7 @@ async function registration(page, key) {
   const providers = await all('/providers', { signal: page.signal });
   const r = isNew ? { provider: providers[0]?.name, credential: 'secret' } : await get(path`/registrations/${key}`, { signal: page.signal });
   page.title(isNew ? 'Add a registration' : key);
+  const kept = keeper(path`/registrations/${key}`, r);
   const f = form({
     fields: await fieldsOf('registration', [
       { key: 'name', readonly: !isNew, help: isNew ? 'A short name of your own for it.' : null, autofocus: isNew }, { key: 'provider', type: 'choice', choices: options(providers, 'name'), help: null },
@@ -79,11 +80,11 @@ async function registration(page, key) {
       isNew ? { key: 'credential', type: 'radio', choices: credentials, help: null } : 'secret_expires', isNew && { key: 'secret', label: 'Client secret', type: 'password', help: 'The Value that Entra shows once, not the Secret ID.', when: (v) => v.credential === 'secret' },
       isNew && { key: 'secret_expires', type: 'date', short: true, when: (v) => v.credential === 'secret' }, { key: 'redirect_uri', label: 'Redirect URI' },
     ].filter(Boolean).map((f) => (f === 'secret_expires' ? { key: f, type: 'date', short: true, when: () => r.credential === 'secret' } : f))),
-    values: r, readonly: !can('admin'), label: isNew ? 'Add' : 'Save', cancel: '/settings/registrations',
+    values: r, renew: !isNew && kept.renew, readonly: !can('admin'), label: isNew ? 'Add' : 'Save', cancel: '/settings/registrations',
     submit: async ({ secret, ...values }, changed) => {
       const name = isNew ? values.name : key;
       delete changed.secret;
-      await save({ plural: 'registrations', key: name, isNew, values, changed, tag: tagOf(r) });
+      await save({ plural: 'registrations', key: name, isNew, values, changed, tag: kept.tag });
       if (isNew && secret) await put(path`/registrations/${name}/secret`, { secret });
       if (isNew && values.credential === 'certificate') await post(path`/registrations/${name}/certificate`);
       toast(`${name} is saved`);
@@ -100,6 +101,7 @@ async function provider(page, key) {
   const isNew = key === '+';
   const p = isNew ? {} : await get(path`/providers/${key}`, { signal: page.signal });
   page.title(isNew ? 'Add a provider' : p.title || key);
+  const kept = keeper(path`/providers/${key}`, p);
   const group = (label, prefix, names) => ({ label, folded: true, fields: names.map((n) => `${prefix}.${n}`) });
   const fields = await fieldsOf('provider', [
     { key: 'name', readonly: !isNew, help: null, autofocus: isNew }, 'title', { key: 'issuer', label: 'OpenID issuer' }, group('Addresses, where discovery is not wanted', 'endpoints', ['authorize', 'token', 'device', 'jwks']),
@@ -108,9 +110,9 @@ async function provider(page, key) {
   ]);
   const isFixed = p.is_builtin || !can('admin');
   const f = form({
-    fields, readonly: isFixed, values: p, label: isNew ? 'Add' : 'Save', cancel: '/settings/providers',
+    fields, readonly: isFixed, values: p, renew: !isNew && kept.renew, label: isNew ? 'Add' : 'Save', cancel: '/settings/providers',
     submit: async (values, changed) => {
-      await save({ plural: 'providers', key: isNew ? values.name : key, isNew, values, changed, tag: tagOf(p) });
+      await save({ plural: 'providers', key: isNew ? values.name : key, isNew, values, changed, tag: kept.tag });
       toast(`${values.name} is saved`);
       page.go('/settings/providers');
     },

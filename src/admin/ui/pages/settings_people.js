@@ -1,10 +1,10 @@
 /* settings_people.js - who may come in: operators with their passwords, and API keys that are shown once. */
 import { h } from '../dom.js';
-import { get, all, post, put, can, path, session, tagOf } from '../api.js';
+import { get, all, post, put, can, path, session } from '../api.js';
 import { heading, section, button, link } from '../parts/shell.js';
 import { table } from '../parts/table.js';
 import { form } from '../parts/form.js';
-import { save, removal } from '../parts/object.js';
+import { keeper, save, removal } from '../parts/object.js';
 import { dialog, closeDialog, showOnce, confirm } from '../parts/dialog.js';
 import { state } from '../parts/state.js';
 import { day, daysUntil } from '../parts/time.js';
@@ -77,10 +77,11 @@ async function one(page, plural, key) {
   const mailboxes = plural === 'keys' ? await all('/mailboxes', { signal: page.signal }) : [];
   const object = isNew ? { role: 'operator', scopes: ['send'] } : await get(path`/${plural}/${key}`, { signal: page.signal });
   page.title(isNew ? kind.add : key);
+  const kept = keeper(path`/${plural}/${key}`, object);
   const f = form({
-    fields: plural === 'operators' ? operatorFields(isNew) : keyFields(isNew, mailboxes), values: object, readonly: !can('admin'), label: isNew ? kind.add : 'Save', cancel: `/settings/${plural}`,
+    fields: plural === 'operators' ? operatorFields(isNew) : keyFields(isNew, mailboxes), values: object, renew: !isNew && kept.renew, readonly: !can('admin'), label: isNew ? kind.add : 'Save', cancel: `/settings/${plural}`,
     submit: async (values, changed) => {
-      await save({ plural, key: isNew ? values.name : key, isNew, values, changed, tag: tagOf(object) });
+      await save({ plural, key: isNew ? values.name : key, isNew, values, changed, tag: kept.tag });
       if (isNew && plural === 'keys') await newSecret(values.name);
       if (isNew && plural === 'operators') await setPassword(values.name);
       toast(`${values.name} is saved`);

@@ -4,6 +4,7 @@
  *     fields: [ ... ], values: { smtp: { port: 587 } },
  *     label: 'Save', busy: 'Saving …',
  *     submit: async (values, changed) => {},    `changed`: only what differs, nested, for PATCH; what it throws is shown at its field
+ *     renew: async () => values,              when another was quicker (412): the object as it is now. Their changes are shown, what was typed stays
  *     cancel: fn or path, danger: node, readonly: true (only to look at) })       f.node, f.values(), f.refused(error), f.redraw()
  *
  * A field is { key: 'smtp.port', label, help, type, required, readonly, placeholder, choices: [[value, text, help]], when: (values) => bool,
@@ -107,7 +108,7 @@ function draw(field, value, changed) {
   };
 }
 
-export function form({ fields, values = {}, label = 'Save', busy = 'Saving …', submit, cancel, danger, kind = 'primary', readonly = false }) {
+export function form({ fields, values = {}, label = 'Save', busy = 'Saving …', submit, renew, cancel, danger, kind = 'primary', readonly = false }) {
   const drawn = [];
   const trouble = h('div', { role: 'alert' });
   const now = () => drawn.reduce((all, d) => (d.field.type === 'node' ? all : place(all, d.field.key, d.value())), {});
@@ -124,9 +125,13 @@ export function form({ fields, values = {}, label = 'Save', busy = 'Saving …',
       groups.push({ node, when: field.when });
       return node;
     }
-    const d = draw(readonly ? { ...field, readonly } : field, at(values, field.key ?? ''), () => { d.error?.(''); redraw(); });
+    const d = drawOne(readonly ? { ...field, readonly } : field, at(values, field.key ?? ''));
     drawn.push(d);
     return d.node;
+  };
+  const drawOne = (field, value) => {
+    const d = draw(field, value, () => { d.error?.(''); redraw(); });
+    return d;
   };
   const isShown = (d) => !d.node.closest('[hidden]');
 
@@ -154,13 +159,39 @@ export function form({ fields, values = {}, label = 'Save', busy = 'Saving …',
     d.error(text);
   }
 
-  function refused(error) {
+  function refused(error, more = null) {
     const d = error.field && drawn.find((one) => one.field.key === error.field && isShown(one));
     const known = error.findings?.[0];
     if (d) reveal(d, error.pointer ? error.detail : (known?.fix?.length ? `${known.cause} ${known.fix[0]}.` : error.detail));
     else {
-      trouble.replaceChildren(problem(error, { retry: error.kind === 'stale' && (() => location.reload()) }));
+      trouble.replaceChildren(problem(more ? { kind: error.kind, detail: 'They changed:' } : error, { retry: error.kind === 'stale' && !more && (() => location.reload()), more }));
       trouble.scrollIntoView({ block: 'nearest' });
+    }
+  }
+
+  /* The fields that another changed: taken over where nothing was typed here, else told. Saving again then means it. */
+  async function takeOver() {
+    const theirs = await renew(), told = [];
+    for (const [i, d] of drawn.entries()) {
+      const before = at(values, d.field.key ?? ''), after = at(theirs, d.field.key ?? '');
+      if (d.field.type === 'node' || same(before, after)) continue;
+      const isMine = !same(d.value(), before) && !same(d.value(), after);
+      told.push(h('li', h('strong', d.field.label ?? labelOf(d.field.key)), ': ', after === '' || after?.length === 0 ? 'emptied' : `now ${after}`, isMine && '. Yours still stands in the field, and would take its place'));
+      if (isMine) continue;
+      drawn[i] = drawOne(d.field, after);
+      d.node.replaceWith(drawn[i].node);
+    }
+    values = theirs;
+    redraw();
+    return told.length ? h('ul', told) : h('p', 'something that is not in this form.');
+  }
+
+  async function meet(error) {
+    if (error.kind !== 'stale' || !renew) return refused(error);
+    try {
+      return refused(error, await takeOver());
+    } catch (other) {
+      return refused(other);
     }
   }
 
@@ -178,7 +209,7 @@ export function form({ fields, values = {}, label = 'Save', busy = 'Saving …',
     try {
       await submit(...await read());
     } catch (error) {
-      if (error.name !== 'AbortError') refused(error);
+      if (error.name !== 'AbortError') await meet(error);
       if (!error.kind && error.name !== 'AbortError') console.error(error);
     } finally {
       go.removeAttribute('aria-disabled');

@@ -1,16 +1,26 @@
 /* object.js - what is the same for every kind of object an administrator sets up.
+ *   const kept = keeper('/apps/erp', app)     an object as it was last read: `kept.tag` for save(), `kept.renew` for form()
  *   await save({ plural: 'apps', key, isNew, values, changed, tag })   makes it, or changes what differs; the object
  *   removal(page, { plural, key, what: 'the app erp', back: '/apps', text })   a button that asks first
  *   pausing(page, { plural, key, isPaused })     a button that pauses or resumes
  *   options(list, 'name', 'choose …')            choices for a form out of a list of objects */
-import { post, patch, put, del, path } from '../api.js';
+import { get, post, patch, put, del, path, tagOf } from '../api.js';
 import { button } from './shell.js';
 import { confirm } from './dialog.js';
 import { toast } from './toast.js';
 
+export function keeper(where, object) {
+  let last = object;
+  return { get tag() { return tagOf(last); }, async renew() { last = await get(where); return last; } };
+}
+
+function taken(error, plural) {
+  return Object.assign(error, { pointer: plural === 'mailboxes' ? '/address' : '/name', detail: 'There is one of that name already.' });
+}
+
 export function save({ plural, key, isNew, values, changed, tag }) {
   const at = path`/${plural}/${key}`;
-  if (isNew) return put(at, values, { headers: { 'If-None-Match': '*' } });
+  if (isNew) return put(at, values, { headers: { 'If-None-Match': '*' } }).catch((error) => { throw / already\b/.test(error.detail) ? taken(error, plural) : error; });
   return patch(at, changed, { tag });
 }
 

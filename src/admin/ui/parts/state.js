@@ -1,5 +1,6 @@
 /* state.js - how something is, by shape and word; colour only repeats it.
  *   state('held')            shape and the word for people        state('held', 'waits for a person')   with another word
+ *   mailboxState('deferred') the same for a mailbox
  *   stateIcon('good')        the shape alone: good, wait, busy, person, bad, paused, off
  *   wordOf('needs-person')   "needs a person"                     shapeOf('held')   "person" */
 import { h, svg } from '../dom.js';
@@ -30,5 +31,8 @@ export function stateIcon(word) {
   const [solid, stroke] = shapes[shape];
   return svg(`svg.state-icon.${shape}`, { viewBox: '0 0 16 16', 'aria-hidden': 'true' }, solid && svg('path.solid', { d: solid }), stroke && svg('path.stroke', { d: stroke }));
 }
+
+/* A mailbox speaks of its lane in the queue, not of a message. */
+export const mailboxState = (word) => (word === 'deferred' ? state('resting', 'rests, then tries again') : word === 'open' ? state('ok') : state(word));
 
 export const state = (word, text = wordOf(word)) => h(`span.state.${shapeOf(word)}`, stateIcon(word), h('span', text));

@@ -9,6 +9,7 @@ import { h, fill } from '../dom.js';
 import { lines } from '../api.js';
 import { stateIcon } from './state.js';
 import { findings, problem } from './finding.js';
+import { exactText } from './time.js';
 
 const usual = {
   dns: 'Name found', name: 'Name found', resolve: 'Name found', connect: 'Connected', tls: 'Secure connection', starttls: 'Secure connection', certificate: 'Certificate', greeting: 'Greeting',
@@ -16,6 +17,8 @@ const usual = {
   data: 'Message accepted', message: 'Message accepted', send: 'Message accepted', folder: 'Folder opened', select: 'Folder opened', list: 'Messages listed', fetch: 'Message read', post: 'Posted', run: 'Program run', write: 'Written',
 };
 const sentence = (text) => usual[text] ?? text.charAt(0).toUpperCase() + text.slice(1).replaceAll(/[-_]/g, ' ');
+/* Of ourselves, in the reader's zone; what a server said stays as it is. */
+const seenOf = (s) => (/^token/.test(s.step) ? s.seen.replace(/\b\d{4}-\d\d-\d\dT[\d:.]+Z/g, exactText) : s.seen);
 const ms = (n) => (n >= 10000 ? `${(n / 1000).toFixed(0)} s` : n >= 1000 ? `${(n / 1000).toFixed(1)} s` : `${Math.round(n)} ms`);
 
 export function steps({ label, names = {} }) {
@@ -24,7 +27,7 @@ export function steps({ label, names = {} }) {
   const verdict = h('div.verdict');
   const node = h('div.live', { role: 'group', 'aria-label': label }, h('div', { 'aria-live': 'polite', 'aria-relevant': 'additions' }, list), now, h('div', { 'aria-live': 'polite' }, verdict));
   const add = (s) => {
-    list.append(h('li', stateIcon(s.ok ? 'good' : 'bad'), h('div', h('p.name', names[s.step] ?? sentence(s.step), h('span.unseen', s.ok ? ': good' : ': failed')), s.seen && h('p.seen', s.seen)), Number.isFinite(s.ms) && h('span.ms', ms(s.ms))));
+    list.append(h('li', stateIcon(s.ok ? 'good' : 'bad'), h('div', h('p.name', names[s.step] ?? sentence(s.step), h('span.unseen', s.ok ? ': good' : ': failed')), s.seen && h('p.seen', seenOf(s))), Number.isFinite(s.ms) && h('span.ms', ms(s.ms))));
   };
   const doing = (text) => {
     now.hidden = !text;
