@@ -22,7 +22,9 @@ static const char *state_of(const struct desk *d, const struct endpoint *e, cons
         return "needs-person";
     if (w->failures > 0)
         return "failing";
-    return names[w->state];
+    /* An endpoint that joins others at a folder waits for the next look: until then new mail is not yet its own. */
+    bool has_begun = d->place && d->place->m.began_ms != 0;
+    return names[w->state == WATCHER_IDLING && !has_begun ? WATCHER_WORKING : w->state];
 }
 
 static void set_time(json_t *j, const char *key, int64_t ms)
