@@ -81,9 +81,11 @@ export default async function (page) {
     danger: removal(page, { plural: 'endpoints', key: name, what: `the endpoint ${name}`, back: '/inbound', text: 'Mail is no longer handed over there. What waits is dropped from the list; the mail itself stays in the mailbox.' }),
   });
   const mail = await deliveries(page, () => ({ endpoint: name }), itemColumns.filter((c) => c.name !== 'Endpoint'));
+  const stuck = !why && mail.rows.find((i) => i.finding && ['waiting', 'parked'].includes(i.state));
+  const whyStuck = stuck && await explain(stuck.finding, { mailbox: e.mailbox, endpoint: name, seen: stuck.last });
   return [
     heading(name, { up: ['/inbound', 'Inbound'], state: endpointState(e), actions: [can('operate') && [run, pausing(page, { plural: 'endpoints', key: name, isPaused: e.is_paused })], can('admin') && key] }),
-    why && finding(why, { level: 2 }), test,
+    why ? finding(why, { level: 2 }) : whyStuck && finding(whyStuck, { level: 2 }), test,
     section('How it does', facts([
       ['Mailbox', link(path`/mailboxes/${e.mailbox}`, e.mailbox)], ['Handed to', kinds[e.kind]], ['Waiting', number(e.waiting)], ['Parked', e.parked ? link(`/inbound?endpoint=${encodeURIComponent(name)}&state=parked`, number(e.parked)) : '0'],
       ['Last handed over', time(w.last_handed)], ['Watched since', time(w.since)], ['Last look', time(w.last_look)], ['Next look', time(w.next_look)], ['The server said', w.text]])),

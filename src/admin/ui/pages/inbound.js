@@ -69,7 +69,7 @@ export async function deliveries(page, filter, columns = itemColumns) {
   });
   await refresh();
   follow(page, { mailbox: filter().mailbox }, refresh, (e) => e.role === 'inbox' || e.item !== undefined);
-  return { node: list.node, refresh };
+  return { node: list.node, refresh, get rows() { return list.rows; } };
 }
 
 export default async function (page) {

@@ -16,7 +16,7 @@ const shapes = {
 };
 
 const known = {
-  ok: ['good', 'well'], open: ['good', 'open'], delivered: ['good', 'delivered'], done: ['good', 'handed over'], handed: ['busy', 'handed over, being tidied up'], running: ['good', 'running'], idle: ['good', 'watched'], watching: ['good', 'watched'], good: ['good', 'well'],
+  ok: ['good', 'well'], open: ['good', 'open'], delivered: ['good', 'delivered'], done: ['good', 'handed over'], handed: ['busy', 'handed over, being tidied up'], running: ['good', 'running'], idle: ['good', 'watched'], watching: ['good', 'watched'], working: ['busy', 'looking'], queuing: ['wait', 'waits for a connection'], unwatched: ['off', 'not watched'], failing: ['bad', 'can not be watched now'], good: ['good', 'well'],
   queued: ['wait', 'queued'], active: ['busy', 'on its way'], deferred: ['wait', 'waits to be tried again'], waiting: ['wait', 'waiting'], pending: ['wait', 'sign-in under way'], polling: ['good', 'looked at regularly'], connecting: ['busy', 'connecting'], starting: ['busy', 'starting'], restarting: ['busy', 'restarting'], resting: ['wait', 'resting'], wait: ['wait', 'waiting'],
   held: ['person', 'held'], 'needs-person': ['person', 'needs a person'], parked: ['person', 'parked'], partial: ['bad', 'partly delivered'],
   bounced: ['bad', 'bounced'], expired: ['bad', 'given up'], failed: ['bad', 'failed'], bad: ['bad', 'failed'], down: ['bad', 'down'], 'throttled': ['wait', 'slowed down'],
