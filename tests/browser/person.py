@@ -21,7 +21,8 @@ RESULTS = pathlib.Path(os.environ.get("POSTERN_RESULTS", str(harness.TOP / "buil
 DEADLINE = 20
 SWITCHES = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
             "--disable-component-update", "--disable-sync", "--ignore-certificate-errors", "--disable-extensions",
-            "--disable-features=Translate,MediaRouter,OptimizationHints", "--window-size=1400,900", "--lang=en-GB"]
+            "--disable-features=Translate,MediaRouter,OptimizationHints", "--window-size=1400,900", "--lang=en-GB",
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"]
 
 # Elements by the name that a person, or a screen reader, knows them by. A folded or hidden one is not there.
 FIND = r"""
@@ -89,6 +90,7 @@ class Person:
         self.driver.switch_to.window(first)
         self.driver.get("about:blank")
         self.read_logs()
+        self.windows = {first}
 
     def end(self):
         try:
@@ -189,6 +191,27 @@ class Person:
         """What the open dialog shows once."""
         return self.until(lambda: self.js("return document.querySelector('dialog[open] .copyable code')?.textContent"), "a secret")
 
+    # Windows
+
+    def new_window(self):
+        """One more, to be in from now on; the one before."""
+        before = self.driver.current_window_handle
+        self.driver.switch_to.new_window("tab")
+        self.windows.add(self.driver.current_window_handle)
+        return before
+
+    def opened_window(self):
+        """Into the one that a page has opened; the one before."""
+        before = self.driver.current_window_handle
+        self.driver.switch_to.window(self.until(lambda: set(self.driver.window_handles) - self.windows, "a window that opens").pop())
+        return before
+
+    def back_to(self, window):
+        self.check()
+        self.windows.discard(self.driver.current_window_handle)
+        self.driver.close()
+        self.driver.switch_to.window(window)
+
     # Doing
 
     def visit(self, path):
@@ -220,6 +243,13 @@ class Person:
             self.js("arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })", element)
             element.click()
         return self._touch(what, name, exact, click)
+
+    def press_in(self, place, name):
+        """One of several of that name: the one inside of the place, an XPath."""
+        place += f"//*[self::button or self::a][normalize-space()='{name}']"
+        self.until(lambda: self.driver.find_elements("xpath", place), f"a '{name}' in {place}")[0].click()
+        self.check()
+        return self
 
     def follow(self, name, exact=True):
         return self.press(name, "link", exact)

@@ -1,6 +1,5 @@
 """A gateway with its console, joined to a sandbox, and the people who may come in."""
 import http.server
-import json
 import re
 import threading
 
@@ -58,26 +57,26 @@ class Scene:
     # Something to look at
 
     def provider(self):
-        g = self.gateway
-        g.prepare("provider", "add", self.sandbox.dir / "provider.yaml")
-        return "sandbox"
+        self.gateway.add_provider(self.sandbox.dir / "provider.yaml")
 
-    def registration(self, name, kind):
+    def registration(self, name, kind, **more):
         r = next(r for r in self.sandbox.info["registrations"] if r["name"] == kind)
-        credential = ["--secret-file", "-"] if r.get("secret") else ["--public"]
-        self.gateway.prepare("registration", "add", name, "--provider", "sandbox", "--tenant", r["tenant"], "--client-id", r["client_id"],
-                             *credential, stdin=r.get("secret"))
+        self.gateway.add("registrations", name, secret=r.get("secret"), provider="sandbox", tenant=r["tenant"], client_id=r["client_id"],
+                         credential="secret" if r.get("secret") else "none", **more)
         return r
+
+    def mailbox(self, address, registration, grant):
+        self.gateway.add("mailboxes", address, registration=registration, grant=grant)
 
     def connect(self, address=MAILBOX, app="erp"):
         """A mailbox that works without a person, and an app with its password."""
         self.provider()
         self.registration("m365", "app")
-        self.gateway.prepare("mailbox", "add", address, "--registration", "m365", "--grant", "app", "--protocols", "smtp", "imap", "pop3")
+        self.mailbox(address, "m365", "app")
         self.app(app, address)
 
     def app(self, name, address=MAILBOX):
-        self.password = json.loads(self.gateway.prepare("app", "add", name, "--mailbox", address, "--json"))["password"]
+        self.password = harness.new_app(self.gateway, name, [address])
 
     def submit(self, subject, to="alice@contoso.example", body="Text\r\n"):
         return self.gateway.submit("erp", self.password, self.MAILBOX, to, harness.letter(subject, body, to=to))
@@ -91,22 +90,33 @@ class Scene:
 
     def hold(self, subject):
         """One that waits for a person: the mailbox is paused meanwhile, so that nothing else happens to it."""
-        g = self.gateway
-        g.prepare("mailbox", "pause", self.MAILBOX)
-        message = self.submit(subject)
-        g.prepare("queue", "hold", message)
-        g.prepare("mailbox", "resume", self.MAILBOX)
-        return message
+        return self.hold_many([subject])[0]
 
-    def watch_state(self, endpoint):
-        return json.loads(self.gateway.prepare("endpoint", "show", endpoint, "--json")).get("watch_state", {}).get("state")
+    def hold_many(self, subjects):
+        g = self.gateway
+        g.asked("POST", f"mailboxes/{self.MAILBOX}/pause")
+        with g.smtp() as client:
+            client.ehlo()
+            client.login("erp", self.password)
+            messages = [harness.submit_on(client, self.MAILBOX, "alice@contoso.example", harness.letter(s)) for s in subjects]
+        g.asked("POST", "messages/hold", {"ids": messages})
+        g.asked("POST", f"mailboxes/{self.MAILBOX}/resume")
+        return messages
+
+    def watched(self, endpoint):
+        """What arrives from now on is its own."""
+        harness.until(lambda: self.gateway.asked("GET", f"endpoints/{endpoint}").get("watch_state", {}).get("state") == "idle", f"{endpoint} watching")
+
+    def arrive(self, subject):
+        self.sandbox.put(harness.letter(subject, to=self.MAILBOX, sender="ann@fabrikam.example"), self.MAILBOX)
 
     def park(self, receiver, name="hook", subject="An answer that nobody takes"):
         """An endpoint whose receiver says "for good": one mail is parked. Its id."""
         receiver.status = 410
-        self.gateway.prepare("endpoint", "add", name, "--mailbox", self.MAILBOX, "--webhook", receiver.url)
-        harness.until(lambda: self.watch_state(name) == "idle", f"the endpoint {name} watching")
-        self.sandbox.put(harness.letter(subject, to=self.MAILBOX, sender="ann@fabrikam.example"), self.MAILBOX)
+        self.gateway.asked("PUT", f"endpoints/{name}", {"name": name, "mailbox": self.MAILBOX, "kind": "webhook", "webhook": {"url": receiver.url}})
+        self.gateway.asked("POST", f"endpoints/{name}/key")
+        self.watched(name)
+        self.arrive(subject)
         return self.gateway.wait_event("mail.parked", endpoint=name)["item"]
 
     def furnish(self, receiver):
@@ -116,7 +126,7 @@ class Scene:
         self.connect()
         self.registration("people", "web")
         dead = "bob@contoso.example"
-        g.prepare("mailbox", "add", dead, "--registration", "people", "--grant", "code")
+        self.mailbox(dead, "people", "code")
         delivered = self.submit("order 1")
         g.wait_state(delivered, "delivered")
         self.facts = {"mailbox": self.MAILBOX, "dead": dead, "delivered": delivered, "bounced": self.bounce(), "held": self.hold("order 2"),

@@ -6,6 +6,7 @@ import yaml
 from selenium.webdriver.common.keys import Keys
 
 import harness
+from entra import signs_in_at_entra
 from scene import Scene
 
 NAME, PASSWORD = "anna", "a-bridge-of-7-planks"
@@ -46,24 +47,6 @@ def add_provider(person, scene):
     person.js("document.querySelectorAll('main details').forEach((d) => { d.open = true; })")
     person.fill_keys(flat(yaml.safe_load((scene.sandbox.dir / "provider.yaml").read_text())))
     person.press("Add").is_at("/settings/providers").sees("sandbox")
-
-
-def signs_in_at_entra(person, user=None, answer="Accept"):
-    """In the window that the console opened. Returns to the console's own."""
-    d = person.driver
-    console = d.current_window_handle
-    d.switch_to.window(person.until(lambda: [w for w in d.window_handles if w != console], "the sign-in page")[-1])
-    person.until(lambda: person.finds("button", answer), "Entra's page")
-    if user:
-        d.find_element("css selector", f"input[value='{user}']").click()
-    chosen = d.find_element("css selector", "input[type=radio]:checked").get_attribute("value")
-    person.press(answer)
-    person.until(lambda: "localhost" in d.current_url and person.is_settled(), "back at Postern")
-    said = person.text()
-    person.check()
-    d.close()
-    d.switch_to.window(console)
-    return chosen, said
 
 
 def test_from_nothing_to_the_first_delivered_mail(stranger, scene):

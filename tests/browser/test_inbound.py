@@ -46,3 +46,13 @@ def test_an_endpoint_whose_receiver_is_away_says_so(person, scene):
     person.shown_secret()
     person.press("I have copied it").is_at("/endpoints/lost").press("Test").sees("127.0.0.1:9", "What to do")
     person.press("Remove").sees("Remove the endpoint lost?").press("Remove").is_at("/inbound").sees_not("lost\n")
+
+
+def test_an_endpoint_that_was_given_no_key_says_so(person, scene):
+    """As one that came with a document: what it hands over can't be signed, and waits."""
+    scene.gateway.asked("PUT", "endpoints/keyless", {"name": "keyless", "mailbox": scene.MAILBOX, "kind": "webhook", "webhook": {"url": scene.receiver.url}})
+    scene.watched("keyless")
+    scene.arrive("A mail that waits for a key")
+    scene.gateway.wait_event("mail.not-handed", endpoint="keyless")
+    person.go("/endpoints/keyless").sees("has no key to sign with", "What to do").press("New key").press("Make it").shown_secret()
+    person.press("I have copied it")
