@@ -44,7 +44,8 @@ struct conn *conn_accept(struct loop *l, int fd, const struct conn_limits *limit
 struct conn *conn_dial(struct loop *l, struct resolver *r, const char *host, uint16_t port, struct tls_context *tls,
                        const struct conn_limits *limits, const struct conn_events *events, void *ctx);
 void conn_free(struct conn *c); /* closes at once, output dropped; takes NULL */
-/* Writes what is queued (at most linger_ms), sends TLS close-notify and FIN, then `closed`. */
+/* Writes what is queued, sends TLS close-notify and FIN, then `closed`: as soon as the peer ends too, or has heard all and says no
+ * goodbye for two seconds, at most after linger_ms. */
 void conn_finish(struct conn *c, int64_t linger_ms);
 
 /* Ends our direction once what is queued is written; input goes on until the peer ends its own, then `closed`. */

@@ -4,7 +4,12 @@
  * timer operations. */
 #include "net/conn_private.h"
 
+#include <linux/sockios.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
+
+/* For its own goodbye, once it has heard ours. Many never say one. */
+#define GOODBYE_MS 2000
 
 static int64_t due(const struct conn *c)
 {
@@ -32,6 +37,34 @@ static void tell(struct conn *c, const char *id, const char *what)
     conn_end(c, &why);
 }
 
+static bool has_heard_all(const struct conn *c)
+{
+    int unheard = 0;
+    return ioctl(c->fd, SIOCOUTQ, &unheard) != 0 || unheard == 0;
+}
+
+static void wait_for_goodbye(struct conn *c)
+{
+    int64_t at = loop_now_ms(c->loop) + GOODBYE_MS;
+    c->deadline_ms = at < c->linger_ms ? at : c->linger_ms;
+}
+
+void conn_clock_linger(struct conn *c)
+{
+    c->linger_ms = c->deadline_ms;
+    wait_for_goodbye(c);
+}
+
+static void linger_passed(struct conn *c)
+{
+    if (loop_now_ms(c->loop) >= c->linger_ms || has_heard_all(c)) {
+        conn_end(c, NULL);
+        return;
+    }
+    wait_for_goodbye(c);
+    conn_clock_arm(c);
+}
+
 static void deadline_passed(struct conn *c)
 {
     c->deadline_ms = 0;
@@ -43,8 +76,8 @@ static void deadline_passed(struct conn *c)
     case CONN_SHAKING:
         tell(c, "tls.failed", "no answer to the TLS handshake in time");
         break;
-    case CONN_LINGERING: /* said all that was to be said */
-        conn_end(c, NULL);
+    case CONN_LINGERING:
+        linger_passed(c);
         break;
     default:
         tell(c, "net.slow", "the other side does not take what is sent to it");

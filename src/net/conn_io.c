@@ -241,6 +241,7 @@ static void finish(struct conn *c)
     } else if (!conn_pending(c)) {
         c->filter->kind->finish(c->filter);
         conn_enter(c, CONN_LINGERING);
+        conn_clock_linger(c);
         discard(c);
     }
 }

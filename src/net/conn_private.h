@@ -66,6 +66,7 @@ struct conn {
     struct loop_timer clock;
     int64_t active_ms;   /* last byte either way */
     int64_t deadline_ms; /* of connect, handshake or finish; 0: none */
+    int64_t linger_ms;   /* while lingering: when even a peer that still reads has had its time */
 
     conn_record_fn *record;
     void *record_ctx;
@@ -98,6 +99,7 @@ void dial_free(struct dial *d);
 
 /* conn_clock.c */
 void conn_clock_arm(struct conn *c);
+void conn_clock_linger(struct conn *c); /* all is with the kernel: from now on the peer needs only to hear it */
 void conn_on_clock(void *ctx);
 
 #endif

@@ -2,11 +2,13 @@
 #include "net/conn.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,7 +21,8 @@
 struct pair {
     struct loop *loop;
     struct test_end a, b;
-    int raw; /* the far end, where a test speaks by itself */
+    int near; /* the descriptor of `a`, of open_half() */
+    int raw;  /* the far end, where a test speaks by itself */
 };
 
 static void open_pair(struct pair *p, const struct conn_limits *limits)
@@ -41,6 +44,7 @@ static void open_half(struct pair *p, const struct conn_limits *limits, bool is_
     test_end_init(&p->a, p->loop);
     test_end_init(&p->b, p->loop);
     p->a.conn = conn_accept(p->loop, fds[0], limits, &test_end_events, &p->a);
+    p->near = fds[0];
     p->raw = fds[1];
 }
 
@@ -354,17 +358,44 @@ static void finish_says_everything_then_closes(void **state)
     close_pair(&p);
 }
 
-static void finish_does_not_wait_for_ever(void **state)
+static bool was_heard(const struct pair *p)
+{
+    int unheard;
+    assert_int_equal(ioctl(p->near, SIOCOUTQ, &unheard), 0);
+    return unheard == 0;
+}
+
+static void who_has_heard_all_has_two_seconds_for_a_goodbye(void **state)
 {
     struct pair p;
     open_half(&p, NULL, true);
     conn_write(p.a.conn, BYTES_LIT("bye"));
-    conn_finish(p.a.conn, 5000);
+    conn_finish(p.a.conn, 60000);
     loop_turn(p.loop, 0);
-    loop_advance(p.loop, 4999);
+    TEST_UNTIL(p.loop, was_heard(&p));
+    loop_advance(p.loop, 1999);
     assert_int_equal(p.a.closed, 0);
     loop_advance(p.loop, 1);
     assert_int_equal(p.a.closed, 1);
+    close_pair(&p);
+}
+
+static void who_is_still_reading_has_the_whole_time(void **state)
+{
+    struct pair p;
+    open_half(&p, NULL, true);
+    setsockopt(p.raw, SOL_SOCKET, SO_RCVBUF, &(int){ 2000 }, sizeof(int));
+    struct bytes all = pattern(50000);
+    conn_write(p.a.conn, all);
+    conn_finish(p.a.conn, 60000);
+    loop_turn(p.loop, 0);
+    assert_int_equal(conn_pending(p.a.conn), 0);
+    for (int s = 0; s < 59; s++)
+        loop_advance(p.loop, 1000);
+    assert_int_equal(p.a.closed, 0);
+    loop_advance(p.loop, 1000);
+    assert_int_equal(p.a.closed, 1);
+    free((void *)all.data);
     close_pair(&p);
 }
 
@@ -443,7 +474,8 @@ int main(void)
         cmocka_unit_test(idleness_ends_it_and_traffic_does_not),
         cmocka_unit_test(the_idle_limit_can_change),
         cmocka_unit_test(finish_says_everything_then_closes),
-        cmocka_unit_test(finish_does_not_wait_for_ever),
+        cmocka_unit_test(who_has_heard_all_has_two_seconds_for_a_goodbye),
+        cmocka_unit_test(who_is_still_reading_has_the_whole_time),
         cmocka_unit_test(nothing_more_is_offered_once_finished),
         cmocka_unit_test(free_inside_a_callback_is_the_end_of_callbacks),
         cmocka_unit_test(the_recorder_hears_all_but_secrets),
