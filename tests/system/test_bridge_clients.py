@@ -117,10 +117,15 @@ SyncState *
     return files(a.home / "mail/INBOX")
 
 
-def fetchmail(a, house):
+def keeper(a):
+    """A program that puts what it is given into `out`."""
     (a.home / "out").mkdir()
-    keeper = a.file("keep.sh", f'#!/bin/sh\nexec cat >"$(mktemp {a.home}/out/XXXXXXXX)"\n')
-    keeper.chmod(0o700)
+    program = a.file("keep.sh", f'#!/bin/sh\nexec cat >"$(mktemp {a.home}/out/XXXXXXXX)"\n')
+    program.chmod(0o700)
+    return program
+
+
+def fetchmail(a, house):
     how = {"none": "sslproto ''", "starttls": f"sslproto 'tls1.2+' sslcertck sslcertfile '{a.ca}'",
            "implicit": f"ssl sslcertck sslcertfile '{a.ca}'"}[a.kind]
     rc = a.file("fetchmailrc", f"""\
@@ -128,9 +133,34 @@ set invisible
 set no bouncemail
 poll localhost service {a.port} protocol {a.protocol} timeout 60
   user '{a.user}' password '{a.password}' keep fetchall no rewrite no mimedecode {how}
-  mda '{keeper}'
+  mda '{keeper(a)}'
 """)
     a.run("fetchmail", "-f", rc, "--pidfile", a.home / "pid", "-i", a.home / "ids", ok=(0, 1))
+    return files(a.home / "out")
+
+
+def getmail(a, house):
+    """It knows no STARTTLS."""
+    retriever = {"imap": "SimpleIMAP", "pop3": "SimplePOP3"}[a.protocol] + ("SSL" if a.kind == "implicit" else "") + "Retriever"
+    rc = a.file("getmailrc", f"""\
+[retriever]
+type = {retriever}
+server = localhost
+port = {a.port}
+username = {a.user}
+password = {a.password}
+{f"ca_certs = {a.ca}" if a.kind == "implicit" else ""}
+[destination]
+type = MDA_external
+path = {keeper(a)}
+unixfrom = false
+allow_root_commands = true
+[options]
+delete = false
+delivered_to = false
+received = false
+""")
+    a.run("getmail", "--getmaildir", a.home, "--rcfile", rc)
     return files(a.home / "out")
 
 
@@ -178,11 +208,12 @@ def on_terminal(argv, a, is_done):
         os.close(terminal)
 
 
-CLIENTS = [(curl, "imap"), (curl, "pop3"), (fetchmail, "imap"), (fetchmail, "pop3"), (mbsync, "imap"), (neomutt, "imap")]
+CLIENTS = [(curl, "imap"), (curl, "pop3"), (fetchmail, "imap"), (fetchmail, "pop3"), (getmail, "imap"), (getmail, "pop3"), (mbsync, "imap"),
+           (neomutt, "imap")]
+EACH = [(c, p, k) for c, p in CLIENTS for k in KINDS if (c, k) != (getmail, "starttls")]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("client, protocol", CLIENTS, ids=[f"{c.__name__}-{p}" for c, p in CLIENTS])
+@pytest.mark.parametrize("client, protocol, kind", EACH, ids=[f"{c.__name__}-{p}-{k}" for c, p, k in EACH])
 def test_fetches_what_it_fetches_directly(house, client, protocol, kind):
     user, count = (MAILBOX, COUNT - 5) if client in (curl, mbsync) else (TAME, TAME_COUNT)
     if (client, protocol) not in house.kept:
