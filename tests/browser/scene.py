@@ -1,7 +1,6 @@
 """A gateway with its console, joined to a sandbox, and the people who may come in."""
 import http.server
 import re
-import threading
 
 import harness
 
@@ -154,7 +153,7 @@ class Receiver:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        harness.serve(self.server)
 
     def close(self):
         self.server.shutdown()

@@ -17,6 +17,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import threading
 import time
 
 import yaml
@@ -58,6 +59,11 @@ def quiet_port():
                 return port
             except OSError:
                 pass
+
+
+def serve(server):
+    """One of Python's servers answers in a thread of its own until its shutdown(), which then takes no half second."""
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
 
 
 def can_connect(port):

@@ -11,10 +11,11 @@ import pathlib
 import re
 import ssl
 import subprocess
-import threading
 import time
 
 import pytest
+
+import harness
 
 DRIVER = pathlib.Path(os.environ["POSTERN_BIN"]).resolve().parent / "tests/unit/handoff/handoff_driver"
 KEY = "a key of more than sixteen octets"
@@ -99,7 +100,7 @@ def check_of_the_manual():
 def receiver():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     server.got, server.status, server.check = [], 200, check_of_the_manual()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    harness.serve(server)
     yield server
     server.shutdown()
     server.server_close()

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from harness import letter, until
+from harness import letter, serve, until
 
 
 class Local(http.client.HTTPConnection):
@@ -121,7 +121,7 @@ class Hook(ThreadingHTTPServer):
 
         super().__init__(("127.0.0.1", 0), Handler)
         self.lock, self.got, self.status = threading.Lock(), [], 204
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        serve(self)
 
     def url(self):
         return f"http://127.0.0.1:{self.server_address[1]}/in"

@@ -8,7 +8,6 @@ import json
 import os
 import random
 import re
-import threading
 import urllib.parse
 
 import jsonschema
@@ -56,7 +55,7 @@ class Place:
         self.gateway.prepare("reload")
         self.receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
         self.receiver.got = []
-        threading.Thread(target=self.receiver.serve_forever, daemon=True).start()
+        harness.serve(self.receiver)
         self.local, self.stranger = self.gateway.local(), self.gateway.console()
         self.document = contract.Document(self.stranger.get("openapi.json").json)
         self.reached = {}  # statuses, by operation

@@ -23,6 +23,7 @@ state_dir = {dir}/state
 log_path = {dir}/dovecot.log
 auth_verbose = yes
 auth_debug = yes
+auth_failure_delay = 0
 protocols = imap pop3 lmtp {submission}
 listen = 127.0.0.1
 hostname = dovecot.test
@@ -90,6 +91,9 @@ service lmtp {{
 }}
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   chroot =
@@ -229,6 +233,7 @@ log_path = {dir}/dovecot.log
 protocols =
 ssl = no
 auth_mechanisms = plain login
+auth_failure_delay = 0
 disable_plaintext_auth = no
 passdb {{
   driver = static
@@ -245,6 +250,9 @@ service auth {{
 }}
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   chroot =

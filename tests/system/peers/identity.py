@@ -3,8 +3,9 @@ import http.server
 import json
 import os
 import ssl
-import threading
 import urllib.parse
+
+import harness
 
 
 class HttpStub:
@@ -34,7 +35,7 @@ class HttpStub:
             context.load_cert_chain(certificates.cert, certificates.key)
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        harness.serve(self.server)
 
     def close(self):
         self.server.shutdown()

@@ -28,6 +28,7 @@ relayhost = [127.0.0.1]:{relay_port}
 smtp_dns_support_level = disabled
 smtp_host_lookup = native
 message_size_limit = 209715200
+smtpd_error_sleep_time = 0
 alias_maps =
 alias_database =
 smtpd_tls_cert_file = {cert}
