@@ -303,10 +303,15 @@ static void on_message_answer(void *ctx, const char *when, const struct smtp_rep
 
 static void open_fresh(struct delivery *d);
 
+/* It closes for a reason of its own, and not to slow us down; whether the service is there, a new connection's greeting tells. */
+static bool is_goodbye(const struct upstream_failure *f)
+{
+    return f->code == 421 && !(f->finding && f->finding->pause_s > 0);
+}
+
 static bool was_dead_already(const struct delivery *d, const struct upstream_failure *f)
 {
-    bool is_dead = f->is_lost || (f->finding && strcmp(f->finding->id, "smtp.idle") == 0);
-    return d->is_reused && !d->has_answer && is_dead;
+    return d->is_reused && !d->has_answer && (f->is_lost || is_goodbye(f));
 }
 
 static void on_failed(void *ctx, const struct upstream_failure *f)

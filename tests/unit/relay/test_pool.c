@@ -59,6 +59,8 @@ static void a_dead_connection_is_replaced_in_silence(void **state)
         { SCRIPT(HELLO, ACCEPT, "C: MAIL", "CUT") },
         { SCRIPT(HELLO, ACCEPT, "C: MAIL", "S: 421 4.4.2 Timeout waiting for data from client", "END") },
         { SCRIPT(HELLO, ACCEPT, "LATE", "S: 421 4.4.1 Connection timed out", "END") },
+        { SCRIPT(HELLO, ACCEPT, "C: MAIL", "S: 421 4.3.2 Service not available", "END") },
+        { SCRIPT(HELLO, ACCEPT, "LATE", "S: 421 mail.test closing connection", "END") },
     };
 
     for (size_t i = 0; i < sizeof deaths / sizeof *deaths; i++) {
