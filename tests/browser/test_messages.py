@@ -108,6 +108,26 @@ def test_a_list_that_is_open_follows_what_happens(person, scene):
     person.until(lambda: person.rows("Messages")[0][2] == "delivered", "its state is followed too")
 
 
+def test_as_many_windows_as_one_likes(person, scene):
+    """A browser has six connections to a host: a list that nobody sees holds none, and has caught up when it is seen again."""
+    person.go("/messages?q=windows").sees("No message fits.")
+    first = person.driver.current_window_handle
+    try:
+        for _ in range(7):
+            person.driver.switch_to.new_window("tab")
+            person.go("/messages?q=windows").sees("No message fits.")
+        scene.gateway.wait_state(scene.submit("seen in all windows"), "delivered")
+        wait_subjects(person, "seen in all windows")
+    finally:
+        for handle in person.driver.window_handles:
+            if handle != first:
+                person.driver.switch_to.window(handle)
+                person.driver.close()
+        person.driver.switch_to.window(first)
+    wait_subjects(person, "seen in all windows")
+    person.until(lambda: person.rows("Messages")[0][2] == "delivered", "its state is followed again")
+
+
 def test_who_only_looks_finds_nothing_to_press(reader, scene):
     held = scene.hold("not for a reader")
     reader.go(f"/messages/{held}").sees("not for a reader", "held")

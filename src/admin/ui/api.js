@@ -5,7 +5,7 @@
  *   await post|put|patch(path, body), del(path)  change something; the CSRF value is added. `{ tag }` of tagOf(object) is sent as
  *                                                If-Match, so that nobody's change is lost: 412 is Refused with kind 'stale'.
  *   await lines(path, { body, signal }, each)    a POST (GET without body) that answers line by line; returns the last object
- *   events({ mailbox, message, level }, each, signal)   what the log says, as it happens; ends with `signal`
+ *   events({ mailbox, message, level }, each, signal)   what the log says, as it happens, while the page can be seen; ends with `signal`
  *   path`/mailboxes/${address}`                  a path with its parts escaped
  *   session.who                                  the answer of GET /session; can('operate') asks for a right
  *
@@ -180,29 +180,48 @@ export async function lines(where, { body, signal } = {}, each = () => {}) {
   return last;
 }
 
+const isSeen = (signal) => new Promise((done, failed) => {
+  const look = () => { if (!document.hidden) done(); };
+  document.addEventListener('visibilitychange', look, { signal });
+  signal.addEventListener('abort', () => failed(new DOMException('left', 'AbortError')));
+  look();
+});
+
+/* A browser has six lines to one host, for all its windows together: a window that nobody sees must not hold one of them. */
+function whileSeen(signal) {
+  const unseen = new AbortController();
+  const look = () => { if (document.hidden) unseen.abort(); };
+  document.addEventListener('visibilitychange', look, { signal: AbortSignal.any([signal, unseen.signal]) });
+  look();
+  return AbortSignal.any([signal, unseen.signal]);
+}
+
 /* Server-sent events over fetch, not EventSource: that one can't tell a refusal from a broken line. */
 export async function events(filter, each, signal) {
   let place = null;
-  for (;;) {
+  const follow = async (line) => {
+    const headers = { Accept: 'text/event-stream', ...(place && { 'Last-Event-ID': place }) };
+    const response = await request('GET', `/events${query(filter)}`, { signal: line, headers, quiet: true });
+    let data = [];
+    await eachLine(response, (text) => {
+      if (text.startsWith('id:')) place = text.slice(3).trim();
+      else if (text.startsWith('data:')) data.push(text.slice(5).trimStart());
+      else if (text === '' && data.length) {
+        const event = JSON.parse(data.join('\n'));
+        data = [];
+        each(event);
+      }
+    });
+  };
+  while (!signal.aborted) {
+    const line = whileSeen(signal);
     try {
-      const headers = { Accept: 'text/event-stream', ...(place && { 'Last-Event-ID': place }) };
-      const response = await request('GET', `/events${query(filter)}`, { signal, headers, quiet: true });
-      let data = [];
-      await eachLine(response, (text) => {
-        if (text.startsWith('id:')) place = text.slice(3).trim();
-        else if (text.startsWith('data:')) data.push(text.slice(5).trimStart());
-        else if (text === '' && data.length) {
-          const event = JSON.parse(data.join('\n'));
-          data = [];
-          each(event);
-        }
-      });
+      await follow(line);
     } catch (error) {
-      if (signal?.aborted || error.name === 'AbortError') return;
       if (error instanceof Refused && error.kind !== 'offline' && error.kind !== 'restarting') throw error;
     }
     try {
-      await pause(2000, signal);
+      await (line.aborted ? isSeen(signal) : pause(2000, signal));
     } catch {
       return;
     }

@@ -1,5 +1,6 @@
 /* live.js - lists that follow what happens.
- *   follow(page, { mailbox }, fn)   runs `fn` a moment after each event that fits (GET /events), or every 5 s where events can't be had
+ *   follow(page, { mailbox }, fn)   runs `fn` a moment after each event that fits (GET /events), or every 5 s where events can't be had;
+ *                                   and when the page is seen again, for what happened meanwhile
  *   bulk({ what: 'message', verb: 'retry', path: '/messages/retry', ids, said: 'are tried again now' })
  *       `ids`: a list, or an async generator of lists; in hundreds, with progress, and why an id was refused. Returns { done, refused } */
 import { h, debounce } from '../dom.js';
@@ -13,6 +14,7 @@ export function follow(page, filter, fn, matters = () => true) {
   const quiet = () => fn().catch((error) => page.lost(error));
   const soon = debounce(500, () => { if (!page.signal.aborted) quiet(); });
   events(filter, (event) => { if (matters(event)) soon(); }, page.signal).catch((error) => (error.kind === 'session' ? page.lost(error) : page.every(5, fn)));
+  document.addEventListener('visibilitychange', () => { if (!document.hidden) soon(); }, { signal: page.signal });
   page.every(60, fn); // what changes without an event, such as "oldest"
 }
 
