@@ -5,21 +5,26 @@
 import { h } from '../dom.js';
 
 const locale = navigator.language?.startsWith('en') ? navigator.language : 'en-GB';
-const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
-const full = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' });
-const dayOnly = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' });
-const zone = new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'long' });
+/* Made when first needed: the first of them takes a browser longer than all the rest of a page. */
+const later = (make) => {
+  let made;
+  return () => (made ??= make());
+};
+const relative = later(() => new Intl.RelativeTimeFormat('en', { numeric: 'auto' }));
+const full = later(() => new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' }));
+const dayOnly = later(() => new Intl.DateTimeFormat(locale, { dateStyle: 'medium' }));
+const zone = later(() => new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'long' }));
 const units = [['year', 31536000], ['month', 2592000], ['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
 
 export function ago(iso, now = Date.now()) {
   const s = Math.round((new Date(iso) - now) / 1000);
   if (Math.abs(s) < 5) return 'just now';
   const [unit, size] = units.find(([, n]) => Math.abs(s) >= n) ?? units.at(-1);
-  return relative.format(Math.trunc(s / size), unit);
+  return relative().format(Math.trunc(s / size), unit);
 }
 
-export const exactText = (iso) => full.format(new Date(iso));
-export const day = (date) => dayOnly.format(new Date(`${date.slice(0, 10)}T12:00:00`));
+export const exactText = (iso) => full().format(new Date(iso));
+export const day = (date) => dayOnly().format(new Date(`${date.slice(0, 10)}T12:00:00`));
 export const daysUntil = (date) => Math.floor(Date.parse(date) / 86400000) - Math.floor(Date.now() / 86400000); // by the calendar, as the server counts
 export const leftWord = (days) => (days < 0 ? 'has ended' : days === 0 ? 'ends today' : `${number(days)} day${days === 1 ? '' : 's'}`);
 
@@ -34,12 +39,12 @@ setInterval(() => {
 
 export function time(iso) {
   if (!iso) return null;
-  const node = h('time', { datetime: iso, title: zone.format(new Date(iso)) }, ago(iso));
+  const node = h('time', { datetime: iso, title: zone().format(new Date(iso)) }, ago(iso));
   fresh.add(new WeakRef(node));
   return node;
 }
 
-export const exact = (iso) => (iso ? h('time', { datetime: iso, title: `${zone.format(new Date(iso))} (${ago(iso)})` }, exactText(iso)) : null);
+export const exact = (iso) => (iso ? h('time', { datetime: iso, title: `${zone().format(new Date(iso))} (${ago(iso)})` }, exactText(iso)) : null);
 
 export function duration(seconds) {
   const s = Math.round(seconds);
@@ -49,7 +54,7 @@ export function duration(seconds) {
   return `${Math.floor(s / 86400)} days`;
 }
 
-export const number = (n) => Number(n ?? 0).toLocaleString('en');
+export const number = (n) => String(n ?? 0).replace(/\B(?=(\d{3})+$)/g, ','); // whole ones
 
 export function size(bytes) {
   if (bytes < 1000) return `${bytes} B`;
