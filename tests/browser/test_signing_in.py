@@ -77,3 +77,17 @@ def test_postern_away_is_said_and_over_by_itself(person, scene):
     person.expects(401)  # sessions are in memory: a restart ends them
     scene.sessions.clear()
     person.until(lambda: person.finds("button", "Sign in"), "the sign-in, by itself", 30)
+
+
+def test_a_console_that_was_replaced_comes_anew(person):
+    """A file of another version is not there any more: the whole page is loaded, once, whichever file it was."""
+    person.expects(0)
+    for start, name, file in (("/apps", "Doctor", "doctor.js"), ("/settings/configuration", "Audit", "settings_change.js")):
+        person.go(start).js("window.isOld = true")
+        person.cdp("Network.setBlockedURLs", urls=[f"*/pages/{file}"])
+        person.follow(name).sees("This page did not come")
+        assert not person.js("return window.isOld")
+        person.cdp("Network.setBlockedURLs", urls=[])
+        person.press("Try again")
+        person.until(lambda: person.finds("heading", name) and "did not come" not in person.text(), f"{name} came")
+        person.check()

@@ -8,6 +8,7 @@ import re
 import socket
 import ssl
 import time
+import urllib.parse
 
 import pytest
 
@@ -57,9 +58,8 @@ def test_the_pages_are_whole_and_kept(gateway):
     assert page.headers["X-Content-Type-Options"] == "nosniff" and page.headers["Referrer-Policy"] == "no-referrer"
     for other in ("/setup", "/mailboxes/shop@contoso.example", "/messages/0123", "/guides/liferay"):
         assert c.get(other).body == page.body
-    linked = re.findall(r'(?:href|src)="(/ui/[^"]+)"', page.text)
-    assert linked
-    for path in linked:
+    assert page.headers["Cache-Control"] == "no-cache"
+    for path in linked(page):
         plain, packed = c.get(path), c.get(path, headers={"Accept-Encoding": "gzip, br"})
         assert plain.status == packed.status == 200 and plain.body
         if packed.headers["Content-Encoding"] == "gzip":
@@ -69,6 +69,38 @@ def test_the_pages_are_whole_and_kept(gateway):
         assert again.status == 304 and not again.body
     head = c("HEAD", "/")
     assert head.status == 200 and not head.body and head.headers["ETag"] == page.headers["ETag"]
+
+
+def linked(page):
+    found = re.findall(r'(?:href|src)="(/ui/[^"]+)"', page.text)
+    assert len(found) > 3
+    return found
+
+
+def test_a_file_is_asked_for_once_and_by_its_version(gateway):
+    c = gateway.console()
+    names = linked(c.get("/"))
+    start = re.match(r"/ui/\w{16}/", names[0])[0]
+    for path in names:
+        assert path.startswith(start)
+        kept, looked_at = c.get(path), c.get(path.replace(start, "/ui/"))
+        assert kept.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert looked_at.headers["Cache-Control"] == "no-cache" and looked_at.body == kept.body and looked_at.headers["ETag"] == kept.headers["ETag"]
+        for other in ("/ui/0123456789abcdef/", start + start[4:], start[:-2] + "/"):
+            assert c.get(path.replace(start, other)).status == 404, "another version has other files"
+    assert c.get(start + "index.html").headers["Cache-Control"] == "no-cache", "it names the version, and must not outlive it"
+    assert c.get(start + "pages/wizard.js").status == 200 and c.get(start).status == 404
+
+
+def test_the_document_names_all_that_the_first_pages_import(gateway):
+    """Else the browser finds them one after the other, each after a round trip."""
+    c = gateway.console()
+    names = linked(c.get("/"))
+    modules = [n for n in names if n.endswith(".js")]
+    assert {m.rpartition("/")[2] for m in modules} >= {"main.js", "overview.js", "signin.js"}
+    for module in modules:
+        for path in re.findall(r"^import [^;]*?'([^']+)';", c.get(module).text, re.M):
+            assert urllib.parse.urljoin(module, path) in names, f"{module} imports {path}"
 
 
 @pytest.mark.parametrize("path", [

@@ -10,7 +10,8 @@
  *   signal            ends when the page is left                              title(text)   of the window
  *   go(path, { replace })   to another page                                   reload()      this page anew, focus and scroll kept
  *   set({ state: 'held' })  writes the query without loading anything         onLeave(fn)
- *   every(seconds, fn)      runs while the page is there and can be seen      lost(error)   what its faults are given to */
+ *   every(seconds, fn)      runs while the page is there and can be seen      lost(error)   what its faults are given to
+ *   load('settings_keys')   another module of pages/, for a part of this page */
 import { h, fill, announce } from './dom.js';
 import { session, loadSession, get, Refused } from './api.js';
 import { drawShell, mark, signInAgain } from './parts/shell.js';
@@ -72,6 +73,8 @@ class Page {
   go(to, options) { go(to, options); }
 
   reload() { return show({ keep: true }); }
+
+  load(module) { return moduleOf(module); }
 
   onLeave(fn) { this.signal.addEventListener('abort', fn); }
 
@@ -145,13 +148,19 @@ function showPart() {
   part.scrollIntoView();
 }
 
-async function modelOf(found) {
-  if (!found) throw new Refused(404, { title: 'There is no such page', detail: `Nothing is at ${location.pathname}.` });
+/* Postern was replaced by another version, which has another console: the address comes from that one. */
+function startAnew() {
+  location.reload();
+  return new Promise(() => null);
+}
+
+async function moduleOf(name) {
   try {
-    return await import(`./pages/${found.module}.js`);
+    return await import(`./pages/${name}.js`);
   } catch (error) {
     console.warn(error); // a file that did not come is not asked for again before the whole page is
     const away = await get('/session', { impatient: true }).then(() => null, (e) => e);
+    if (!away && hasMoved) return startAnew();
     throw Object.assign(away ?? new Refused(500, { title: 'This page did not come', detail: 'Its file could not be loaded from Postern.' }), { isStuck: true });
   }
 }
@@ -165,7 +174,8 @@ async function show({ keep = false } = {}) {
   const needsSession = found?.section !== '';
   try {
     if (needsSession && !session.who.signed_in) return go(signInPath(), { replace: true });
-    const { default: render } = await modelOf(found);
+    if (!found) throw new Refused(404, { title: 'There is no such page', detail: `Nothing is at ${location.pathname}.` });
+    const { default: render } = await moduleOf(found.module);
     const nodes = await render(page);
     if (current !== page) return page.left.abort();
     before?.left.abort();
@@ -224,7 +234,8 @@ session.renew = async (method) => {
 session.watchers.add(mark);
 
 async function begin() {
-  modelOf(find(location.pathname)).catch(() => null); // comes while the session is asked for
+  const found = find(location.pathname);
+  if (found) moduleOf(found.module).catch(() => null); // comes while the session is asked for
   try {
     await loadSession();
   } catch (error) {

@@ -40,7 +40,7 @@ export default async function (page) {
   page.title(tab ? tab[1] : 'Settings');
   const bar = h('nav.tabs', { 'aria-label': 'Settings' }, tabs.map(([name, text]) => h('a', { href: `/settings/${name}`, 'aria-current': name === part ? 'page' : null }, text)));
   if (!tab) return [heading('Settings'), bar, h('p', 'There is no such part of the settings.')];
-  const body = tab[2] ? await (await import(`./settings_${tab[2]}.js`)).default(page, part, page.params.key) : await configuration(page);
+  const body = tab[2] ? await (await page.load(`settings_${tab[2]}`)).default(page, part, page.params.key) : await configuration(page);
   if (page.params.key) return body;
   return [h('div', heading('Settings'), bar), body];
 }
