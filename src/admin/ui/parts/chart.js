@@ -2,7 +2,6 @@
  *
  *   bars({ label: 'Traffic of the last day', points: [{ name: '14:00', values: [3, 1, 0] }], series: ['delivered', 'waiting', 'failed'], height })
  *       stacked; the series differ by pattern as well as colour, in this order: solid, striped, outlined
- *   spark({ label, values, unit })                one line, for a table's cell
  *   meter({ label, used, limit, unit, warn: 0.8 })   share of a limit, the numbers beside it; past `warn` it says "near the limit" */
 import { h, svg, fill, uid } from '../dom.js';
 import { number } from './time.js';
@@ -48,14 +47,6 @@ export function bars({ label, points, series, height = 72 }) {
 }
 
 export const legend = (series) => h('ul.legend', { 'aria-hidden': 'true' }, series.map((s, i) => h('li', svg('svg', { viewBox: '0 0 12 12' }, svg(`rect.series-${i}`, { x: 1, y: 1, width: 10, height: 10 }), i === 1 && svg('path.hatch', { d: 'M1 8l7-7M4 11l7-7' })), s)));
-
-export function spark({ label, values, unit = '' }) {
-  const most = Math.max(1, ...values), step = 96 / Math.max(1, values.length - 1);
-  const line = values.map((v, i) => `${i ? 'L' : 'M'}${(i * step).toFixed(1)} ${(22 - (v / most) * 20).toFixed(1)}`).join('');
-  const total = values.reduce((a, b) => a + b, 0);
-  return h('span.spark', svg('svg', { viewBox: '0 0 96 24', role: 'img', 'aria-label': `${label}: ${number(total)} ${unit}, at most ${number(most)} in an hour` },
-    svg('title', `${label}: ${number(total)} ${unit}`), svg('path.line', { d: line })));
-}
 
 export function meter({ label, used, limit, unit = '', warn = 0.8 }) {
   const share = limit ? Math.min(1, used / limit) : 0;
