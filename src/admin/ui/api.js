@@ -228,6 +228,7 @@ export async function events(filter, each, signal) {
   }
 }
 
+/* The first time, the browser has the answer already: index.html asks for it together with the scripts. */
 export async function loadSession() {
   session.who = await get('/session');
   return session.who;

@@ -6,7 +6,8 @@ import { table } from '../parts/table.js';
 import { state } from '../parts/state.js';
 import { time, number } from '../parts/time.js';
 import { confirm } from '../parts/dialog.js';
-import { follow, bulk } from '../parts/live.js';
+import { follow } from '../parts/live.js';
+import { bulk } from '../parts/bulk.js';
 import { toast } from '../parts/toast.js';
 
 export const kinds = { webhook: 'Web hook', command: 'Program', maildir: 'Maildir', lmtp: 'LMTP or SMTP', keep: 'Kept for the API' };

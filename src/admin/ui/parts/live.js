@@ -1,14 +1,8 @@
-/* live.js - lists that follow what happens.
+/* live.js - pages that follow what happens.
  *   follow(page, { mailbox }, fn)   runs `fn` a moment after each event that fits (GET /events), or every 5 s where events can't be had;
- *                                   and when the page is seen again, for what happened meanwhile
- *   bulk({ what: 'message', verb: 'retry', path: '/messages/retry', ids, said: 'are tried again now' })
- *       `ids`: a list, or an async generator of lists; in hundreds, with progress, and why an id was refused. Returns { done, refused } */
-import { h, debounce } from '../dom.js';
-import { events, post } from '../api.js';
-import { dialog } from './dialog.js';
-import { toast } from './toast.js';
-import { progress } from './steps.js';
-import { link } from './shell.js';
+ *                                   and when the page is seen again, for what happened meanwhile */
+import { debounce } from '../dom.js';
+import { events } from '../api.js';
 
 export function follow(page, filter, fn, matters = () => true) {
   const quiet = () => fn().catch((error) => page.lost(error));
@@ -16,44 +10,4 @@ export function follow(page, filter, fn, matters = () => true) {
   events(filter, (event) => { if (matters(event)) soon(); }, page.signal).catch((error) => (error.kind === 'session' ? page.lost(error) : page.every(5, fn)));
   document.addEventListener('visibilitychange', () => { if (!document.hidden) soon(); }, { signal: page.signal });
   page.every(60, fn); // what changes without an event, such as "oldest"
-}
-
-function* hundreds(ids) {
-  for (let i = 0; i < ids.length; i += 100) yield ids.slice(i, i + 100);
-}
-
-export async function bulk({ what, verb, path, ids, said, at = (id) => `/messages/${id}` }) {
-  const isList = Array.isArray(ids);
-  const result = { done: 0, refused: [] };
-  const work = async (say, stopped) => {
-    for await (const part of isList ? hundreds(ids) : ids) {
-      if (stopped()) break;
-      const answer = await post(path, { ids: part });
-      result.done += answer.done.length;
-      result.refused.push(...answer.refused);
-      say(result.done + result.refused.length);
-    }
-  };
-  const things = (n) => `${n} ${what}${n === 1 ? '' : 's'}`;
-  if (isList && ids.length <= 100) await work(() => null, () => false);
-  else {
-    const bar = progress({ label: `${verb}: ${what}s`, total: isList ? ids.length : null });
-    let stop = false;
-    const box = dialog({ title: 'Under way', body: bar.node, actions: [['Stop here', () => { stop = true; return true; }]] }).then(() => { stop = true; });
-    try {
-      await work((n) => bar.set(n, `${things(n)} so far`), () => stop);
-    } finally {
-      document.querySelector('dialog[open] button')?.click();
-      await box;
-    }
-  }
-  if (!result.refused.length) toast(result.done ? `${things(result.done)} ${said}` : 'Nothing fitted');
-  else {
-    await dialog({
-      title: `${things(result.done)} ${said}; ${result.refused.length} refused`, wide: true,
-      body: h('ul', result.refused.slice(0, 50).map((r) => h('li', link(at(r.id), r.id), ': ', r.why)), result.refused.length > 50 && h('li', `and ${result.refused.length - 50} more`)),
-      actions: [['Close', true, 'primary']],
-    });
-  }
-  return result;
 }
