@@ -91,6 +91,11 @@ class Chromium:
         self.driver.get(self.root + path)
         return self.driver.execute_async_script(READY, 0)
 
+    def was_sent(self):
+        """How many files and answers the page took until now, and how many octets with their headers."""
+        return self.driver.execute_script("const all = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];"
+                                          "return [all.length, all.reduce((sum, e) => sum + e.transferSize, 0)]")
+
     def moved_ms(self, link):
         """From a click in the menu to the other page."""
         return self.driver.execute_async_script("const [link, done] = arguments; const from = performance.now(); const before = document.querySelector('main h1');"
@@ -160,6 +165,7 @@ def run(folder, load, quick):
         browser.ready_ms("/", True)  # the browser's own first time
         print("  console: pages in Chromium", flush=True)
         found["cold"] = statistics.median(browser.ready_ms("/", True) for _ in range(times))
+        found["asked"], found["sent"] = browser.was_sent()
         found["warm"] = statistics.median(browser.ready_ms("/", False) for _ in range(times))
         found["moved"] = statistics.median(browser.moved_ms("/messages" if n % 2 == 0 else "/inbound") for n in range(2 * times))
         count = fill(gateway, load, MANY)
@@ -175,10 +181,12 @@ def run(folder, load, quick):
 
 def report(found, count):
     print(f"\nthe console: {found['files']} files, {found['plain']:.0f} kB, packed {found['packed']:.0f} kB")
+    print(f"the first page takes {found['asked']} files and answers, {found['sent'] / 1000:.0f} kB as sent")
     print(f"first page ready {found['cold']:.0f} ms with nothing kept, {found['warm']:.0f} ms once it is; another page {found['moved']:.0f} ms")
     print(f"{count:,} messages: the first 50 in {found['first']:.1f} ms, the other {found['pages']} pages of 100 in {found['page']:.1f} ms each, the slowest "
           f"{found['slowest']:.1f} ms; a search that finds nothing {found['none']:.1f} ms")
     print(f"{count:,} messages in Chromium: the list {found['list']:.0f} ms, a search that finds nothing {found['typed']:.0f} ms after the last key")
     print(f"admin role MB {found['rest']:.1f} at rest, {found['used']:.1f} afterwards (PSS)")
     print(f"console kB {found['plain']:.0f}")
+    print(f"console sent kB {found['packed']:.0f}")
     print(f"console ready ms {found['cold']:.0f}")
