@@ -53,7 +53,7 @@ def test_a_dead_grant_is_mended_from_the_page_and_mail_goes_on(person, scene):
     g.wait_state(waiting, "held")
     person.go("/").sees("What needs a person").press_in(needed(scene.MAILBOX), "Mend it").is_at(f"/mailboxes/{scene.MAILBOX}").sees("AADSTS50173", "What to do")
     person.follow("Authorize it here")
-    assert person.js("return document.activeElement.id") == "sign-in", "the finding leads to where it is mended"
+    person.until(lambda: person.js("return document.activeElement.id") == "sign-in", "the finding leads to where it is mended")
     authorize(person)
     g.wait_state(waiting, "delivered", deadline=5)
     person.visit("/").sees(scene.MAILBOX)
