@@ -232,6 +232,7 @@ json_t *request_json(struct request *r);
 void respond_json(struct request *r, unsigned status, json_t *json); /* given */
 void respond_empty(struct request *r, unsigned status);
 void respond_plain(struct request *r, unsigned status, const char *text);
+void respond_html(struct request *r, unsigned status, const char *text);
 void respond_octets(struct request *r, struct bytes octets /* lent */, const char *content_type);
 void respond_fd(struct request *r, int fd, const char *content_type); /* given */
 void respond_fault(struct request *r, const struct fault *why);

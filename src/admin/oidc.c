@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "admin/admin_private.h"
+#include "admin/oidc_page.h"
 #include "admin/way_back.h"
 #include "base/log.h"
 #include "base/secret.h"
@@ -98,19 +99,10 @@ static void set_cookie(struct request *r, const char *value, int life_s)
                                     value, life_s, r->is_secure ? "; Secure" : ""));
 }
 
-/* For people, without a script: what went wrong, and what to do. */
 static void refuse_page(struct request *r, unsigned status, const json_t *problem)
 {
-    const json_t *finding = json_array_get(json_object_get(problem, "findings"), 0), *fix = NULL;
-    const char *detail = json_string_value(json_object_get(problem, "detail"));
-    const char *cause = json_string_value(json_object_get(finding, "cause"));
-    char *text = arena_printf(r->arena, "You are not signed in.\n\n%s\n%s\n", detail ? detail : "Not available now.",
-                              cause ? cause : "");
-    size_t i;
-    json_array_foreach(json_object_get(finding, "fix"), i, fix)
-        text = arena_printf(r->arena, "%s\n%zu. %s", text, i + 1, json_string_value(fix));
     set_cookie(r, "", 0);
-    respond_plain(r, status, text);
+    oidc_page_refused(r, status, problem);
 }
 
 static void refuse(struct request *r, unsigned status, const char *id, const char *seen)
@@ -169,22 +161,6 @@ static void remember_groups(struct admin *a, const char *user, json_t *groups)
     json_object_set(a->entra_groups, user, groups);
 }
 
-/* A page of our own that goes on by itself: a redirect would still count as coming from the other site, and the new cookie would not be
- * sent with it. */
-static void go_on(struct request *r, const char *back)
-{
-    static const char page[] =
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Postern</title>"
-        "<meta http-equiv=\"refresh\" content=\"0; url=%s\"><p>Signed in. <a href=\"%s\">Go on</a>";
-    char *safe = arena_strdup(r->arena, back);
-    if (strpbrk(safe, "\"<>&'"))
-        safe = arena_strdup(r->arena, "/");
-    const char *html = arena_printf(r->arena, page, safe, safe);
-    request_add_header(r, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
-    request_add_header(r, "Cache-Control", "no-store");
-    respond_octets(r, bytes_of(html), "text/html; charset=utf-8");
-}
-
 static const char *cookie(struct request *r)
 {
     const char *value = MHD_lookup_connection_value(r->connection, MHD_COOKIE_KIND, "postern-entra");
@@ -215,7 +191,7 @@ static void sign_in(struct request *r, const char *user, const json_t *answer)
     const char *back;
     way_back_unpack(r->arena, cookie(r), &back);
     set_cookie(r, "", 0);
-    go_on(r, back);
+    oidc_page_go_on(r, back);
 }
 
 static void finished(struct request *r)

@@ -144,6 +144,11 @@ void respond_plain(struct request *r, unsigned status, const char *text)
     respond_text(r, status, "text/plain; charset=utf-8", mem_strdup(text));
 }
 
+void respond_html(struct request *r, unsigned status, const char *text)
+{
+    respond_text(r, status, "text/html; charset=utf-8", mem_strdup(text));
+}
+
 void respond_octets(struct request *r, struct bytes octets, const char *content_type)
 {
     struct MHD_Response *response = MHD_create_response_from_buffer(octets.size, (void *)(uintptr_t)octets.data,

@@ -114,6 +114,24 @@ bool text_is_ascii(struct bytes data)
     return true;
 }
 
+static const char *entity_of(char c)
+{
+    return c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : c == '"' ? "&quot;" : NULL;
+}
+
+const char *text_html(struct arena *arena, const char *text)
+{
+    char *out = arena_alloc(arena, strlen(text) * strlen("&quot;") + 1);
+    size_t used = 0;
+    for (; *text; text++) {
+        const char *entity = entity_of(*text);
+        size_t size = entity ? strlen(entity) : 1;
+        memcpy(out + used, entity ? entity : text, size);
+        used += size;
+    }
+    return out;
+}
+
 size_t text_cut(struct bytes data, size_t max)
 {
     if (data.size <= max)

@@ -23,6 +23,8 @@ struct text_utf8 {
 bool text_utf8_feed(struct text_utf8 *u, struct bytes piece);
 bool text_utf8_end(const struct text_utf8 *u);
 bool text_is_line(const char *text); /* UTF-8 without any control character */
+/* As the content of an element, or of an attribute in quotes. */
+const char *text_html(struct arena *arena, const char *text);
 /* Largest size <= max that does not cut a UTF-8 sequence. */
 size_t text_cut(struct bytes data, size_t max);
 /* Size of the well-formed UTF-8 sequence at the front (1..4), 0 if there is none. */

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/secret.h"
+#include "base/text.h"
 
 /* Codes alone pass 1 KB; what is longer than this is not one. */
 #define ADDRESS_MOST 16384
@@ -32,28 +33,11 @@ static const char page[] =
     "system-ui,sans-serif;max-width:36rem;"
     "margin:18vh auto;padding:0 1.5rem}h1{font-size:1.6rem}</style><h1>%s</h1><p>%s</p></html>";
 
-/* What went wrong holds a server's words: they must not become markup. */
-static void escape(const char *text, char *out, size_t size)
-{
-    size_t used = 0;
-    for (; *text && used + 7 < size; text++) {
-        const char *as = *text == '<'   ? "&lt;"
-                         : *text == '>' ? "&gt;"
-                         : *text == '&' ? "&amp;"
-                         : *text == '"' ? "&quot;"
-                                        : NULL;
-        used += as ? (size_t)snprintf(out + used, size - used, "%s", as) : 1;
-        if (!as)
-            out[used - 1] = *text;
-    }
-    out[used] = '\0';
-}
-
 static enum MHD_Result send_page(struct MHD_Connection *c, unsigned status, const char *title, const char *text)
 {
-    char escaped[2048];
-    escape(text, escaped, sizeof escaped);
-    char *html = mem_printf(page, title, escaped);
+    struct arena *arena = arena_new();
+    char *html = mem_printf(page, title, text_html(arena, text)); /* it holds a server's words */
+    arena_free(arena);
     struct MHD_Response *r = MHD_create_response_from_buffer(strlen(html), html, MHD_RESPMEM_MUST_FREE);
     MHD_add_response_header(r, "Content-Type", "text/html; charset=utf-8");
     MHD_add_response_header(r, "Cache-Control", "no-store");

@@ -8,17 +8,19 @@ PASSWORDS = {"anna": "a-bridge-of-7-planks", "rolf": "only-looks-at-things-9"}
 
 
 class Scene:
-    """`is_new`: as installed, with nobody and nothing in it; else with an administrator and a read-only operator."""
+    """`is_new`: as installed, with nobody and nothing in it; else with an administrator and a read-only operator. `console`: settings of
+    it in the configuration; `host`: as people name this machine."""
     ADMINISTRATOR, READER = "anna", "rolf"
     MAILBOX = harness.Tenant.MAILBOX
 
-    def __init__(self, world, is_new=False, extra=""):
+    def __init__(self, world, is_new=False, host="127.0.0.1", console=""):
         self.world = world
         self.sandbox = harness.Sandbox(world, binary=harness.SWIFT)
         self.sandbox.set("smtp.limits", "off")
         self.port = harness.quiet_port()  # the same after a restart
-        self.gateway = harness.Gateway(world, f'{extra}console: {{ address: "127.0.0.1:{self.port}" }}\n')
-        self.root = f"http://127.0.0.1:{self.port}"
+        self.root = f"http://{host}:{self.port}"
+        public = "" if host == "127.0.0.1" else f', public-url: "{self.root}"'
+        self.gateway = harness.Gateway(world, f'console: {{ address: "127.0.0.1:{self.port}"{public}{console} }}\n')
         self.sessions = {}
         if not is_new:
             self.people()

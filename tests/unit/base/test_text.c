@@ -235,6 +235,14 @@ static void utf8_is_checked_in_pieces(void **state)
     }
 }
 
+static void text_is_no_markup(void **state)
+{
+    struct arena *a = arena_new();
+    assert_string_equal(text_html(a, "<a href=\"x\">R&D ü</a>"), "&lt;a href=&quot;x&quot;&gt;R&amp;D ü&lt;/a&gt;");
+    assert_string_equal(text_html(a, ""), "");
+    arena_free(a);
+}
+
 static void hex_is_written_and_read(void **state)
 {
     char text[8];
@@ -257,7 +265,7 @@ int main(void)
         cmocka_unit_test(numbers_with_units_are_read),   cmocka_unit_test(base64_is_written_and_read),
         cmocka_unit_test(base64_refuses_what_is_not),    cmocka_unit_test(hex_is_written_and_read),
         cmocka_unit_test(base64_is_read_in_pieces),      cmocka_unit_test(base64_in_pieces_refuses_what_is_not),
-        cmocka_unit_test(utf8_is_checked_in_pieces),
+        cmocka_unit_test(utf8_is_checked_in_pieces),     cmocka_unit_test(text_is_no_markup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
