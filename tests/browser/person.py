@@ -79,6 +79,7 @@ class Person:
         self.cdp("Storage.clearDataForOrigin", origin=self.root, storageTypes="all")
         self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "light"},
                                                         {"name": "prefers-reduced-motion", "value": "reduce"}])
+        self.slow(0)
         self.leave()
 
     def leave(self):
@@ -335,6 +336,11 @@ class Person:
 
     def signs_in(self, name, password):
         self.fill("Name", name).fill("Password", password).press("Sign in")
+        return self
+
+    def slow(self, ms):
+        """A line on which each answer takes so long, until the story is over."""
+        self.cdp("Network.emulateNetworkConditions", offline=False, latency=ms, downloadThroughput=-1, uploadThroughput=-1)
         return self
 
     # Pictures

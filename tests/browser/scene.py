@@ -1,6 +1,9 @@
 """A gateway with its console, joined to a sandbox, and the people who may come in."""
+import contextlib
 import http.server
+import os
 import re
+import signal
 
 import harness
 
@@ -55,6 +58,18 @@ class Scene:
         self.sessions.pop(name, None)
         return self.session(name)
 
+    @contextlib.contextmanager
+    def without(self, role):
+        """Killed, and not made anew as long as the parent sleeps."""
+        parent, victim = self.gateway.process.child, self.gateway.roles(role)[0]["pid"]
+        parent.send_signal(signal.SIGSTOP)
+        os.kill(victim, signal.SIGKILL)
+        try:
+            yield
+        finally:
+            parent.send_signal(signal.SIGCONT)
+            harness.until(lambda: self.gateway.roles(role)[0]["pid"] != victim and self.gateway.local().get("queue/stats").status == 200, f"{role} again")
+
     # Something to look at
 
     def provider(self):
@@ -100,7 +115,8 @@ class Scene:
             client.ehlo()
             client.login("erp", self.password)
             messages = [harness.submit_on(client, self.MAILBOX, "alice@contoso.example", harness.letter(s)) for s in subjects]
-        g.asked("POST", "messages/hold", {"ids": messages})
+        for at in range(0, len(messages), 100):
+            g.asked("POST", "messages/hold", {"ids": messages[at:at + 100]})
         g.asked("POST", f"mailboxes/{self.MAILBOX}/resume")
         return messages
 

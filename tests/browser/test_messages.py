@@ -61,6 +61,26 @@ def test_many_at_once(person, scene):
         g.wait_state(ids[n], "delivered")
 
 
+def test_more_than_a_hundred_are_done_in_parts_with_progress(person, scene):
+    g, many = scene.gateway, 120
+    scene.hold_many([f"bulk {n}" for n in range(many)])
+    count = lambda state: len(g.asked("GET", f"messages?subject=bulk&state={state}&limit=500")["items"])  # noqa: E731
+    person.go("/messages?subject=bulk").until(lambda: len(subjects(person)) == 50, "the first of them")
+    g.asked("POST", f"mailboxes/{scene.MAILBOX}/pause")  # so that released mail stays
+    person.slow(200)
+    for verb, said in (("Release", "released"), ("Retry", "will be tried at once"), ("Hold", "held")):
+        person.unfold("Do something with all that fit")
+        person.press_in("//main/details[last()]", verb).press(verb).sees("Under way", "100 messages so far").sees(f"{many} messages {said}")
+    assert count("held") == many
+    person.press("Show more").press("Show more").until(lambda: len(subjects(person)) == many, "all of them")
+    person.choose("Choose all that are shown").sees(f"{many} chosen").press("Remove").sees(f"Remove {many} messages?").press("Remove").sees("Under way")
+    part = person.until(lambda: person.js("const p = document.querySelector('dialog progress'); return p?.value && p.value / p.max"), "how far it is")
+    assert part == pytest.approx(100 / many)
+    person.sees(f"{many} messages removed")
+    assert count("removed") == many and count("held") == 0
+    g.asked("POST", f"mailboxes/{scene.MAILBOX}/resume")
+
+
 def test_a_retry_is_at_once(person, scene):
     g = scene.gateway
     scene.sandbox.set("smtp.inject", BUSY)

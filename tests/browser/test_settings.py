@@ -56,8 +56,22 @@ def test_two_administrators_lose_nothing(person, scene):
     person.go("/settings/registrations/m365")
     changed = scene.session("anna").patch("registrations/m365", {"tenant": "fabrikam.example"})
     assert changed.status == 200, changed
-    person.fill("Application (client) ID", "7a3d1f3e-1111-4222-8333-944455556666").press("Save").sees("Somebody else changed this meanwhile")
-    assert scene.session("anna").get("registrations/m365").json["client_id"] != "7a3d1f3e-1111-4222-8333-944455556666"
+    mine = "7a3d1f3e-1111-4222-8333-944455556666"
+    person.fill("Application (client) ID", mine).press("Save").sees("Somebody else changed this meanwhile", "Directory (tenant) ID: now fabrikam.example")
+    assert scene.session("anna").get("registrations/m365").json["client_id"] != mine
+    assert (person.value("Application (client) ID"), person.value("Directory (tenant) ID")) == (mine, "fabrikam.example"), "what was typed stays, and theirs is there"
+    assert scene.session("anna").patch("registrations/m365", {"client_id": "8b3d1f3e-1111-4222-8333-944455556666"}).status == 200
+    person.press("Save").sees("Application (client) ID: now 8b3d1f3e", "Yours still stands in the field")
+    person.press("Save").sees("m365 is saved")
+    saved = scene.session("anna").get("registrations/m365").json
+    assert (saved["client_id"], saved["tenant"]) == (mine, "fabrikam.example")
+
+
+def test_a_name_that_is_taken_is_said_at_its_field(person, scene):
+    person.expects(409)
+    person.go("/settings/registrations/+").fill("Name", "m365").fill("Provider", "sandbox").fill("Application (client) ID", "x").press("Add")
+    person.sees("There is one of that name already.")
+    assert person.js("return document.activeElement.name") == "name"
 
 
 def test_all_of_it_as_one_document(person, scene):
@@ -67,6 +81,19 @@ def test_all_of_it_as_one_document(person, scene):
     person.go("/settings/apply").fill("Document", document.replace("fabrikam.example", "contoso.example")).press("Show what would change")
     person.sees("Difference", "registration m365", "tenant").press("Apply 1 change").sees("All of it is applied")
     assert scene.session("anna").get("registrations/m365").json["tenant"] == "contoso.example"
+
+
+def test_a_document_that_is_refused_changes_nothing(person, scene):
+    person.expects(422)
+    anna = scene.session("anna")
+    before = anna.get("export").text
+    person.go("/settings/apply").fill("Document", "mailboxes:\n- address: shop@contoso.example\n  registration: nobody-made-it\n  grant: code\n").press("Show what would change")
+    person.sees("nobody-made-it").sees_not("Difference")
+    person.fill("Document", before.replace("contoso.example", "northwind.example")).press("Show what would change").sees("Difference")
+    assert anna.patch("registrations/m365", {"secret_expires": "2027-05-01"}).status == 200
+    person.expects(412)
+    person.press("Apply 1 change").sees("Somebody else changed this meanwhile")
+    assert anna.get("registrations/m365").json["tenant"] == "contoso.example", "what was shown is not what would be done: nothing is"
 
 
 def test_who_only_looks_changes_nothing(reader, scene):

@@ -68,9 +68,27 @@ def test_who_is_switched_off_is_out_at_once(reader, scene):
     scene.sessions.pop("rolf", None)
 
 
+def test_a_part_that_restarts_loses_nothing_asked_or_typed(person, scene):
+    """The page says it, and catches up by itself; a form is sent again as it stands."""
+    person.expects(503)
+    scene.connect()
+    for subject in ("an order", "an invoice"):
+        scene.gateway.wait_state(scene.submit(subject), "delivered")
+    person.go("/messages").sees("an invoice")
+    with scene.without("queue"):
+        person.fill("Search, or an id and Enter", "order").sees("A part of Postern is restarting. This page tries again by itself.")
+    person.until(lambda: [row[1].split("\n")[0] for row in person.rows("Messages") or []] == ["an order"], "what was asked for meanwhile")
+    assert not person.js("const b = document.querySelector('.banner'); return b.checkVisibility()")
+    person.visit("/settings/keys/+").fill("Name", "nightly-2")
+    with scene.without("queue"):
+        person.press("Make a key").sees("This part of Postern is restarting")
+    person.press("Make a key").shown_secret()
+    person.press("I have copied it").is_at("/settings/keys").sees("nightly-2")
+
+
 def test_postern_away_is_said_and_over_by_itself(person, scene):
     person.expects(0, 503)
-    person.go("/messages").sees("No message fits.")
+    person.go("/messages?q=nothing").sees("No message fits.")
     scene.gateway.stop()
     person.follow("Apps").sees("Postern does not answer")
     scene.gateway.start()

@@ -81,7 +81,7 @@ export default async function (page) {
   const mail = await deliveries(page, () => ({ endpoint: value('endpoint'), state: value('state'), mailbox: value('mailbox') }));
   const change = debounce(50, (name, v) => {
     page.set({ [name]: v });
-    mail.refresh(true).catch((error) => toast(error.message, { kind: 'bad' }));
+    mail.refresh(true).catch((error) => { if (!['offline', 'restarting'].includes(error.kind)) toast(error.message, { kind: 'bad' }); });
   });
   const pick = (name, label, choices) => h('div', h('label', { for: `f-${name}` }, label), h('select', { id: `f-${name}`, onchange: (e) => change(name, e.target.value) }, choices.map(([v, t]) => h('option', { value: v, selected: v === value(name) }, t))));
   page.every(15, async () => list.set(await all('/endpoints', { signal: page.signal })));

@@ -94,7 +94,8 @@ export default async function (page) {
     more = false;
     await refresh();
   };
-  const safely = (fn) => (...args) => fn(...args).catch((error) => { if (error.name !== 'AbortError') toast(error.message, { kind: 'bad' }); });
+  /* Where Postern is away the banner says so, and follow() asks again. */
+  const safely = (fn) => (...args) => fn(...args).catch((error) => { if (!['offline', 'restarting'].includes(error.kind) && error.name !== 'AbortError') toast(error.message, { kind: 'bad' }); });
   const typed = (name) => { // each field waits for itself: what was typed into another is not lost
     const soon = debounce(300, safely(set));
     return (event) => soon(name, event.target.value.trim());
