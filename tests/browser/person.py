@@ -76,6 +76,7 @@ class Person:
         """A browser as it comes: no cookie, nothing stored, the usual window."""
         for command in ("Network.clearBrowserCookies", "Network.clearBrowserCache", "Emulation.clearDeviceMetricsOverride"):
             self.cdp(command)
+        self.cdp("Emulation.setTouchEmulationEnabled", enabled=False)
         self.cdp("Storage.clearDataForOrigin", origin=self.root, storageTypes="all")
         self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "light"},
                                                         {"name": "prefers-reduced-motion", "value": "reduce"}])
@@ -342,6 +343,28 @@ class Person:
         """A line on which each answer takes so long, until the story is over."""
         self.cdp("Network.emulateNetworkConditions", offline=False, latency=ms, downloadThroughput=-1, uploadThroughput=-1)
         return self
+
+    # With a finger
+
+    def phone(self, width=360, height=740):
+        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2, mobile=True)
+        self.cdp("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=1)
+        return self
+
+    def tap(self, name, what="any", exact=True):
+        def touch(element):
+            x, y = self.js("""arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' });
+                const b = arguments[0].getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]""", element)
+            self.cdp("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
+            self.cdp("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+        return self._touch(what, name, exact, touch)
+
+    def hard_to_hit(self):
+        """What is too small for a finger (WCAG 2.5.8); a link in the middle of a text may be."""
+        return self.js("""return [...document.querySelectorAll('button, a.button, select, input, summary, nav a')].filter((e) => {
+              const b = (e.closest('label') ?? e).getBoundingClientRect();
+              return e.checkVisibility() && b.width > 0 && (b.width < 24 || b.height < 24);
+            }).map((e) => e.outerHTML.slice(0, 120))""")
 
     # Pictures
 

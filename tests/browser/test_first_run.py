@@ -1,9 +1,8 @@
-"""From a Postern that was just installed to the first delivered mail, in a browser alone; and the same way by keyboard."""
+"""From a Postern that was just installed to the first delivered mail, in a browser alone."""
 import smtplib
 
 import pytest
 import yaml
-from selenium.webdriver.common.keys import Keys
 
 import harness
 from entra import signs_in_at_entra
@@ -92,38 +91,3 @@ def test_from_nothing_to_the_first_delivered_mail(stranger, scene):
     person.press("Go on")
     person.until(lambda: person.js("return document.querySelector('[role=alert] .problem, .error:not([hidden])')?.innerText"), "the link works once")
     assert person.where() == "/setup"
-
-
-def test_the_same_way_by_keyboard(stranger, scene):
-    """Tab, Enter, Space and Escape are enough."""
-    person = stranger
-    set_up(person, scene)
-    add_provider(person, scene)
-    person.go("/mailboxes/new").until(lambda: person.finds("field", "Mail service"), "the first step")
-    person.tab_to("field", "Mail service").keys("Microsoft 365 in").keys(Keys.TAB)
-    assert person.value("Mail service") == "sandbox"
-    person.tab_to("button", "Go on").keys(Keys.ENTER).sees("What you copied goes in here.")
-    web = next(r for r in scene.sandbox.info["registrations"] if r["name"] == "web")
-    for label, value in (("Directory (tenant) ID", web["tenant"]), ("Application (client) ID", web["client_id"]), ("Client secret", web["secret"])):
-        person.tab_to("field", label).keys(value)
-    person.tab_to("button", "Keep it and go on").keys(Keys.ENTER)
-    person.until(lambda: person.finds("field", "Address"), "the mailbox step")
-    assert person.js("return document.activeElement === arguments[0]", person.finds("field", "Address")), "the first field waits"
-    person.keys(scene.MAILBOX, Keys.ENTER).sees(f"Sign in as {scene.MAILBOX}")
-    person.tab_to("button", "Authorize").keys(Keys.ENTER)
-    person.until(lambda: person.finds("button", "Open the sign-in page"), "the way to Entra")
-    person.tab_to("button", "Open the sign-in page").keys(Keys.ENTER)
-    signs_in_at_entra(person)
-    person.sees(f"{scene.MAILBOX} is signed in as")
-    assert person.js("return document.activeElement.textContent") == "Go on to the test", "what comes next waits for Enter"
-    person.keys(Keys.ENTER)
-    person.until(lambda: person.finds("button", "Test"), "the test step")
-    person.tab_to("button", "Test").keys(Keys.ENTER)
-    person.until(lambda: person.text().count("All of it works.") == 3, "all three work", 60)
-    assert person.js("return document.activeElement.textContent") == "Go on"
-    person.keys(Keys.ENTER)
-    person.until(lambda: person.finds("field", "Name"), "the app step")
-    person.keys("scanner", Keys.ENTER).sees("Copy it now")
-    person.go("/apps/scanner").tab_to("button", "New password").keys(Keys.ENTER).sees("Make a new password for scanner?")
-    person.keys(Keys.ESCAPE).until(lambda: not person.js("return document.querySelector('dialog[open]')"), "Escape closes it")
-    assert person.js("return document.activeElement.textContent") == "New password", "and the focus is where it was"

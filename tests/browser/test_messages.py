@@ -1,5 +1,6 @@
 """The queue as a person works with it: finding, retrying, holding, releasing, removing, and one message's story."""
 import pytest
+from selenium.webdriver.common.keys import Keys
 
 from scene import Scene
 
@@ -97,11 +98,21 @@ def test_a_retry_is_at_once(person, scene):
 def test_one_message_tells_its_story(person, scene):
     """By id, from the search: who it was for, each attempt word by word, secrets masked."""
     message = scene.first
-    person.go("/messages").fill("Search, or an id and Enter", message).keys("\ue007").is_at(f"/messages/{message}")
+    person.go("/messages").fill("Search, or an id and Enter", message).keys(Keys.ENTER).is_at(f"/messages/{message}")
     person.sees("a story to tell", "bob@contoso.example", "delivered", "Accepted", "Finished: ").unfold("What was said")
     said = person.until(lambda: person.js("return document.querySelector('pre.dialogue')?.innerText"), "the dialogue")
     assert "RCPT TO:<bob@contoso.example>" in said and "250 " in said
     assert "C: AUTH XOAUTH2" in said and "C: [masked]" in said and "eyJ" not in said and "dXNlcj" not in said, "the token is masked"
+
+
+def test_a_days_traffic_is_read_with_the_arrows(person, scene):
+    """Its numbers stand behind the chart, for a screen reader as a table."""
+    person.go("/").until(lambda: person.js("return document.querySelector('.plot')"), "a chart")
+    person.js("document.querySelector('.plot').focus()")
+    person.keys(Keys.ARROW_LEFT)
+    said = person.js("return document.activeElement.getAttribute('aria-label')")
+    assert "delivered" in said and "failed" in said, said
+    assert len(person.rows(f"Mail of {scene.MAILBOX} by hour")) == 24
 
 
 def test_searching(person, scene):
