@@ -143,6 +143,7 @@ struct tls_context *tls_server_new(struct bytes certificate_pem, struct bytes ke
     bool ok = use_chain(c->ssl, certificate, why) && use_key(c->ssl, key, why);
     BIO_free(certificate);
     BIO_free(key);
+    SSL_CTX_set_options(c->ssl, SSL_OP_CLEANSE_PLAINTEXT); /* programs send their passwords */
     SSL_CTX_set_dh_auto(c->ssl, 1);
     SSL_CTX_set_num_tickets(c->ssl, 1);
     if (ok)
