@@ -15,7 +15,7 @@ enum imapd_kind { IMAPD_MICROSOFT, IMAPD_GOOGLE };
 
 /* Both descriptors (listening sockets) are taken: TLS from the start, and plain with STARTTLS (-1: none);
  * `sandbox` is lent. */
-struct imapd_server *imapd_server_new(struct sandbox *sandbox, enum imapd_kind kind, int tls_fd, int plain_fd,
+struct imapd_server *imapd_server_new(struct sandbox *sandbox, enum imapd_kind which, int tls_fd, int plain_fd,
                                       struct fault *why);
 void imapd_server_free(struct imapd_server *x); /* takes NULL */
 /* imap.inject: "STEP[:WORD]=REPLY" or "off"; `uses` 0: until it is changed. */

@@ -6,20 +6,20 @@
 #include "base/text.h"
 #include "sandbox/imapd_parse.h"
 
+/* Whose small letter stands 32 places on, in the last octet of UTF-8. */
+static bool is_capital(uint8_t before, uint8_t c)
+{
+    return (c >= 'A' && c <= 'Z') || (before == 0xc3 && c >= 0x80 && c <= 0x9e && c != 0x97) /* À to Þ */
+           || (before == 0xce && c >= 0x91 && c <= 0x9f)                                     /* Α to Ο */
+           || (before == 0xd0 && c >= 0x90 && c <= 0x9f);                                    /* А to П */
+}
+
 struct bytes imapd_fold(struct arena *arena, struct bytes text)
 {
     uint8_t *made = arena_alloc(arena, text.size + 1);
     for (size_t i = 0; i < text.size; i++) {
         uint8_t c = text.data[i], before = i > 0 ? text.data[i - 1] : 0;
-        if (c >= 'A' && c <= 'Z')
-            c += 32;
-        else if (before == 0xc3 && c >= 0x80 && c <= 0x9e && c != 0x97) /* À to Þ */
-            c += 32;
-        else if (before == 0xce && c >= 0x91 && c <= 0x9f) /* Α to Ο */
-            c += 32;
-        else if (before == 0xd0 && c >= 0x90 && c <= 0x9f) /* А to П */
-            c += 32;
-        made[i] = c;
+        made[i] = is_capital(before, c) ? c + 32 : c;
     }
     return (struct bytes){ made, text.size };
 }
@@ -62,17 +62,15 @@ static struct bytes from_quoted(struct arena *arena, struct bytes text, bool is_
     size_t size = 0;
     for (size_t i = 0; i < text.size; i++) {
         uint8_t c = text.data[i];
-        if (c == '_' && is_word) {
-            made[size++] = ' ';
-        } else if (c != '=') {
-            made[size++] = c;
+        if (c != '=') {
+            made[size++] = c == '_' && is_word ? ' ' : c;
         } else if (i + 2 < text.size && hex_value(text.data[i + 1]) >= 0 && hex_value(text.data[i + 2]) >= 0) {
             made[size++] = (uint8_t)(hex_value(text.data[i + 1]) * 16 + hex_value(text.data[i + 2]));
             i += 2;
         } else if (i + 1 < text.size && (text.data[i + 1] == '\r' || text.data[i + 1] == '\n')) { /* a soft line end */
             i += text.data[i + 1] == '\r' && i + 2 < text.size && text.data[i + 2] == '\n' ? 2 : 1;
         } else {
-            made[size++] = c;
+            made[size++] = '=';
         }
     }
     return (struct bytes){ made, size };

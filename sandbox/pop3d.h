@@ -14,7 +14,7 @@ struct pop3d_server;
 enum pop3d_kind { POP3D_MICROSOFT, POP3D_GOOGLE };
 
 /* Both descriptors (listening sockets) are taken: TLS from the start, and plain with STLS (-1: none); `sandbox` is lent. */
-struct pop3d_server *pop3d_server_new(struct sandbox *sandbox, enum pop3d_kind kind, int tls_fd, int plain_fd,
+struct pop3d_server *pop3d_server_new(struct sandbox *sandbox, enum pop3d_kind which, int tls_fd, int plain_fd,
                                       struct fault *why);
 void pop3d_server_free(struct pop3d_server *x); /* takes NULL */
 /* pop3.inject: "STEP[:WORD]=REPLY" or "off"; `uses` 0: until it is changed. */

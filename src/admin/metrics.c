@@ -196,11 +196,27 @@ static void add_column(struct page *p, const struct column *c, const json_t *lin
     }
 }
 
+static void add_ends(struct page *p, const json_t *mailbox)
+{
+    size_t i;
+    const json_t *end;
+    int64_t at;
+    json_array_foreach(json_object_get(mailbox, "ends"), i, end)
+    {
+        const struct label labels[] = { { "mailbox", text_at(mailbox, "address") },
+                                        { "what", text_at(end, "what") },
+                                        { NULL, NULL } };
+        if (!clock_parse(text_at(end, "at"), &at))
+            continue;
+        int64_t seconds = at / 1000;
+        sample(p, labels, (double)seconds);
+    }
+}
+
 static void add_mailboxes(struct page *p, const json_t *lines, int64_t now)
 {
-    size_t i, j;
-    const json_t *line, *end;
-    int64_t at;
+    size_t i;
+    const json_t *line;
     for (size_t c = 0; c < sizeof mailbox_columns / sizeof *mailbox_columns; c++)
         add_column(p, &mailbox_columns[c], lines, "mailbox", "address");
     family(p, "postern_mailbox_oldest_seconds", GAUGE, "Age of the oldest message that waits in the mailbox.");
@@ -209,12 +225,7 @@ static void add_mailboxes(struct page *p, const json_t *lines, int64_t now)
                seconds_since(line, "oldest", now));
     family(p, "postern_mailbox_ends_timestamp_seconds", GAUGE,
            "When the client secret, certificate, unused refresh token or access token ends.");
-    json_array_foreach(lines, i, line)
-        json_array_foreach(json_object_get(line, "ends"), j, end) if (clock_parse(text_at(end, "at"), &at))
-            sample(p,
-                   (const struct label[]){
-                       { "mailbox", text_at(line, "address") }, { "what", text_at(end, "what") }, { NULL, NULL } },
-                   (double)(at / 1000));
+    json_array_foreach(lines, i, line) add_ends(p, line);
 }
 
 static bool wants_open_metrics(struct request *r)

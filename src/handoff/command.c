@@ -211,11 +211,10 @@ static bool is_runnable(struct handoff_run *run)
 {
     const char *path = run->endpoint->command.path;
     struct stat s;
-    if (stat(path, &s) < 0)
-        handoff_finish_errno(run, "command.missing", errno, "%s", path);
-    else if (!S_ISREG(s.st_mode))
+    bool is_there = stat(path, &s) == 0;
+    if (is_there && !S_ISREG(s.st_mode))
         handoff_finish(run, HANDOFF_RETRY, "command.missing", "%s: it is no file", path);
-    else if (access(path, X_OK) < 0)
+    else if (!is_there || access(path, X_OK) < 0)
         handoff_finish_errno(run, "command.missing", errno, "%s", path);
     else
         return true;

@@ -182,7 +182,7 @@ bool handoff_map(struct handoff_run *run)
 
 bool handoff_read_ca(struct handoff_run *run, const char *path, const char *finding, struct bytes *out)
 {
-    struct stat s;
+    struct stat s = { 0 };
     *out = BYTES_NONE;
     if (!*path)
         return true;

@@ -100,11 +100,9 @@ static size_t put_crlf(struct lmtp *l, struct bytes in, struct buf *out)
         uint8_t c = in.data[at++];
         bool was_cr = l->is_after_cr;
         l->is_after_cr = c == '\r';
-        if (c == '\r')
-            buf_add_str(out, "\r\n");
-        else if (c != '\n')
+        if (c != '\r' && c != '\n')
             buf_add_byte(out, c);
-        else if (!was_cr)
+        else if (c == '\r' || !was_cr)
             buf_add_str(out, "\r\n");
     }
     return at;

@@ -21,8 +21,8 @@ struct inbox;
 struct inbox_host { /* messages are lent for the call; false: that role can't be asked now */
     bool (*ask_token)(void *ctx, const struct token_ask *ask);
     bool (*sign)(void *ctx, const struct sign_ask *ask);
-    bool (*place)(void *ctx, const struct inbox_place *place);
-    bool (*item)(void *ctx, const struct inbox_item *item);
+    bool (*place)(void *ctx, const struct inbox_place *m);
+    bool (*item)(void *ctx, const struct inbox_item *m);
     bool (*lookup)(void *ctx, const struct inbox_lookup_ask *ask);
     bool (*bounced)(void *ctx, const struct inbox_bounced *report);
     void (*progress)(void *ctx, const struct admin_progress *step);
@@ -51,12 +51,12 @@ void inbox_queue_down(struct inbox *i);
 void inbox_directory_object(struct inbox *i, const struct directory_object *o);
 void inbox_directory_done(struct inbox *i);
 /* Then what is remembered, and inbox_recalled(). A later item is one that a person changed. */
-void inbox_place(struct inbox *i, const struct inbox_place *place);
-void inbox_item(struct inbox *i, const struct inbox_item *item);
-void inbox_known(struct inbox *i, const struct inbox_known *known);
-void inbox_recalled(struct inbox *i, const struct inbox_recalled *recalled);
-void inbox_saved(struct inbox *i, const struct inbox_saved *saved);
-void inbox_lookup_answer(struct inbox *i, const struct inbox_lookup_answer *answer);
+void inbox_place(struct inbox *i, const struct inbox_place *m);
+void inbox_item(struct inbox *i, const struct inbox_item *m);
+void inbox_known(struct inbox *i, const struct inbox_known *m);
+void inbox_recalled(struct inbox *i, const struct inbox_recalled *m);
+void inbox_saved(struct inbox *i, const struct inbox_saved *m);
+void inbox_lookup_answer(struct inbox *i, const struct inbox_lookup_answer *m);
 
 void inbox_token(struct inbox *i, const struct token_answer *t);
 void inbox_signed(struct inbox *i, const struct sign_answer *s);

@@ -257,8 +257,8 @@ void hand_resume(struct hand *h, struct item *it); /* after the queue role came 
 
 /* -- signing.c -- */
 
-typedef void signed_fn(void *ctx, uint64_t tag, const char *signature /* NULL: refused */, const struct fault *why);
-void signing_start(struct inbox *i, const char *key, const char *text, signed_fn *done, void *ctx, uint64_t tag);
+typedef void signed_fn(void *ctx, uint64_t outer, const char *signature /* NULL: refused */, const struct fault *why);
+void signing_start(struct inbox *i, const char *key, const char *text, signed_fn *done, void *ctx, uint64_t outer);
 void signing_answer(struct inbox *i, const struct sign_answer *m);
 void signing_again(struct inbox *i);
 void signing_forget(struct inbox *i, const void *ctx); /* NULL: all */

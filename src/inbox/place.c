@@ -244,6 +244,8 @@ static void forget_fingerprint(struct place *p, const struct item *it)
 {
     struct item *at = p->by_fingerprint ? map_get(p->by_fingerprint, it->m.fingerprint) : NULL;
 
+    if (!at)
+        return;
     if (at == it) {
         map_remove(p->by_fingerprint, it->m.fingerprint);
         if (it->twin)

@@ -469,14 +469,13 @@ static void pause(struct watcher *w)
         wait(w, WATCHER_OPEN, LINGER_MS);
         return;
     }
+    bool may_stay = list_is_empty(&w->box->waiting);
     if (w->protocol == OBJECT_POP3) {
         watcher_pop3_end(w);
-    } else if (!list_is_empty(&w->box->waiting)) {
-        watcher_end_session(w, poll);
-    } else if (watcher_wants_idle(w) && imap_client_caps(inlet_imap(w->inlet))->idle) {
+    } else if (may_stay && watcher_wants_idle(w) && imap_client_caps(inlet_imap(w->inlet))->idle) {
         wait(w, WATCHER_IDLING, idle_ms(w));
         watcher_imap_idle(w);
-    } else if (poll <= SHORT_POLL_MS) {
+    } else if (may_stay && poll <= SHORT_POLL_MS) {
         inlet_set_patience(w->inlet, poll + LIVED_WELL_MS);
         wait(w, WATCHER_OPEN, poll);
     } else {

@@ -87,9 +87,9 @@ void upgrade_free(struct upgrade *u);
 /* conn_io.c */
 void conn_on_io(void *ctx, unsigned ready);
 void conn_turn(void *ctx);
-void conn_push(struct conn *c);       /* writes what is queued, as far as the kernel takes it */
-void conn_drop_input(struct buf *in); /* wiped */
-void conn_update(struct conn *c);     /* readiness to wait for, and the clock */
+void conn_push(struct conn *c);      /* writes what is queued, as far as the kernel takes it */
+void conn_drop_input(struct buf *b); /* wiped */
+void conn_update(struct conn *c);    /* readiness to wait for, and the clock */
 void conn_begin_tls(struct conn *c, struct upgrade *u /* taken */);
 
 /* conn_dial.c */

@@ -61,7 +61,8 @@ static bool find(struct ask *a, struct arena *arena, struct store_item *i, struc
     uint64_t id;
     if (!ask_id(ask_text(a, "id"), &id)) {
         a->status = 404;
-        return fault_set(why, FAULT_REJECT, "inbound.unknown", "the id of incoming mail is 16 hex digits");
+        fault_set(why, FAULT_REJECT, "inbound.unknown", "the id of incoming mail is 16 hex digits");
+        return false;
     }
     const char *mailbox = ask_text(a, "mailbox");
     if (store_item_get(a->q->store, id, arena, i, why)) {

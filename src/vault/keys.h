@@ -15,7 +15,7 @@ struct keys;
 struct keys *keys_new(struct vault *v, struct fault *why); /* lent for life; reads the stored hashes */
 void keys_free(struct keys *k);                            /* takes NULL */
 /* A new key of that name; the old one is good no more. Given, to be shown once. NULL with a fault. */
-struct secret *keys_make(struct keys *k, const char *name, struct fault *why);
+struct secret *keys_make(struct keys *k, const char *given, struct fault *why);
 /* Is this text a key in force? Then `name` is its, in lower case. Takes as long for a wrong one as for the right one. */
 bool keys_check(const struct keys *k, struct bytes text, char name[KEY_NAME_SIZE]);
 bool keys_forget(struct keys *k, const char *name, struct fault *why); /* missing is done */

@@ -85,7 +85,7 @@ struct imap_client_host {
 };
 
 struct imap_client_caps {
-    bool starttls, sasl_ir, idle, uidplus, move, literal_plus, id, unselect, namespace_, logindisabled, special_use;
+    bool starttls, sasl_ir, idle, uidplus, move, literal_plus, id, unselect, logindisabled, special_use;
     bool auth_xoauth2, auth_oauthbearer, auth_plain, auth_login;
 };
 

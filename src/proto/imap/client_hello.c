@@ -60,7 +60,6 @@ static const struct {
     { "LITERAL+", FLAG(literal_plus) },
     { "ID", FLAG(id) },
     { "UNSELECT", FLAG(unselect) },
-    { "NAMESPACE", FLAG(namespace_) },
     { "LOGINDISABLED", FLAG(logindisabled) },
     { "SPECIAL-USE", FLAG(special_use) },
     { "AUTH=XOAUTH2", FLAG(auth_xoauth2) },

@@ -13,6 +13,12 @@ struct output {
     bool is_full;
 };
 
+static void output_init(struct output *o, char *out, size_t size)
+{
+    *o = (struct output){ .size = size };
+    o->out = out;
+}
+
 static void put(struct output *o, uint8_t byte)
 {
     if (o->used + 1 < o->size)
@@ -74,10 +80,12 @@ static void put_rest(struct output *o, struct bits *b)
 
 bool imap_utf7_encode(const char *utf8, char *out, size_t size)
 {
-    struct output o = { .out = out, .size = size };
+    struct output o;
     struct bytes in = bytes_of(utf8);
     struct bits bits = { 0, 0 };
     bool is_shifted = false;
+
+    output_init(&o, out, size);
     while (in.size > 0) {
         size_t length = text_sequence(in);
         if (length == 0)
@@ -161,7 +169,9 @@ static bool take_shifted(struct output *o, const char *at, size_t size)
 
 bool imap_utf7_decode(const char *utf7, char *out, size_t size)
 {
-    struct output o = { .out = out, .size = size };
+    struct output o;
+
+    output_init(&o, out, size);
     for (const char *at = utf7; *at; at++) {
         if (!is_direct((uint8_t)*at))
             return false;

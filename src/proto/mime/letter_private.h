@@ -51,8 +51,7 @@ struct letter_head {
     const char *type; /* lower case */
     const char *charset, *boundary, *report_type, *name, *encoding, *disposition, *content_id;
 };
-struct letter_head letter_read_head(struct arena *arena, struct bytes header, const char *default_type,
-                                    size_t *body_at);
+struct letter_head letter_read_head(struct arena *arena, struct bytes in, const char *default_type, size_t *body_at);
 void letter_add_part(struct letter_make *m, const struct letter_head *head, struct bytes raw);
 /* Octets decoded piece by piece; false: no more. A piece is valid until the next. */
 #define LETTER_PIECE 16384
