@@ -58,7 +58,7 @@ function ends(m, registration) {
   const rows = [
     r.credential === 'secret' && ['Client secret', r.secret_expires ? until(r.secret_expires) : h('span', 'end not known: ', link(path`/settings/registrations/${r.name}`, 'enter it'))],
     r.credential === 'certificate' && r.certificate_expires && ['Certificate', until(r.certificate_expires)],
-    (m.grant === 'code' || m.grant === 'device') && g.refresh_used && ['Refresh token', h('span', 'ends 90 days after its last use, ', time(g.refresh_used))],
+    (m.grant === 'code' || m.grant === 'device') && g.state === 'ok' && g.refresh_used && ['Refresh token', h('span', 'ends 90 days after its last use, ', time(g.refresh_used))],
     g.access_expires && ['Access token', h('span', 'renewed by itself before it ends, ', time(g.access_expires))],
   ].filter(Boolean);
   return rows.length > 0 && section('What will end', facts(rows));

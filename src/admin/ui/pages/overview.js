@@ -38,7 +38,7 @@ const names = { secret: 'Client secret', certificate: 'Certificate', refresh_tok
 function ending(e) {
   const days = e.days ?? 0;
   const shape = days < 0 ? 'bad' : days <= 30 ? 'person' : 'good';
-  return names[e.what] && [names[e.what], h('span', state(shape, leftWord(days)), e.at && h('span.muted', ` · ${day(e.at.slice(0, 10))}`))];
+  return names[e.what] && [names[e.what], h('span', state(shape, leftWord(days)), e.at && h('span.muted.nowrap', ` · ${day(e.at.slice(0, 10))}`))];
 }
 
 const series = ['delivered', 'received', 'failed'];
@@ -57,7 +57,7 @@ function mailbox(m) {
   return h('article.box-of', h('div.line', h('h3', link(at('mailboxes', m.address), m.address)), mailboxState(m.state)),
     traffic(m),
     m.recipients_per_day > 0 && meter({ label: 'Recipients today', used: m.recipients_today ?? 0, limit: m.recipients_per_day }), rate,
-    facts([['Waiting', m.queued ? h('span', link(`/messages?mailbox=${encodeURIComponent(m.address)}&state=open`, `${number(m.queued)} message${m.queued === 1 ? '' : 's'}`), m.oldest && [', oldest from ', time(m.oldest)]) : 'nothing'], ...(m.ends ?? []).map(ending)]));
+    facts([['Waiting', m.queued ? h('span', link(`/messages?mailbox=${encodeURIComponent(m.address)}&state=open`, `${number(m.queued)} message${m.queued === 1 ? '' : 's'}`), m.oldest && [', oldest ', time(m.oldest)]) : 'nothing'], ...(m.ends ?? []).filter((e) => !(m.needs_person && e.what === 'refresh_token')).map(ending)]));
 }
 
 const byTrouble = (a, b) => b.needs_person - a.needs_person || (a.state === 'ok') - (b.state === 'ok') || a.address.localeCompare(b.address);

@@ -33,6 +33,6 @@ export function stateIcon(word) {
 }
 
 /* A mailbox speaks of its lane in the queue, not of a message. */
-export const mailboxState = (word) => (word === 'deferred' ? state('resting', 'rests, then tries again') : word === 'open' ? state('ok') : state(word));
+export const mailboxState = (word) => (word === 'deferred' ? state('resting', 'tries again soon') : word === 'open' ? state('ok') : state(word));
 
 export const state = (word, text = wordOf(word)) => h(`span.state.${shapeOf(word)}`, stateIcon(word), h('span', text));

@@ -1,6 +1,6 @@
 /* steps.js - work that is told as it happens, such as a test: each step with its time and the server's own words.
  *
- *   const s = steps({ label: 'Test of a@b', names: { tls: 'Secure connection' } });    s.node
+ *   const s = steps({ label: 'Test of a@b', names: { 'sign-in': 'Signed in' }, failed: { 'sign-in': 'Not signed in' } });    s.node
  *   s.add({ step, ok, ms, seen })      a step that ended        s.doing('Waiting for the server')    what goes on now
  *   s.end({ ok, findings, steps })     the verdict              s.fail(error)
  *   runSteps(s, path, body, signal)    all of it for a stream of POST path (mailbox or endpoint test); returns the last object
@@ -21,13 +21,13 @@ const sentence = (text) => usual[text] ?? text.charAt(0).toUpperCase() + text.sl
 const seenOf = (s) => (/^token/.test(s.step) ? s.seen.replace(/\b\d{4}-\d\d-\d\dT[\d:.]+Z/g, exactText) : s.seen);
 const ms = (n) => (n >= 10000 ? `${(n / 1000).toFixed(0)} s` : n >= 1000 ? `${(n / 1000).toFixed(1)} s` : `${Math.round(n)} ms`);
 
-export function steps({ label, names = {} }) {
+export function steps({ label, names = {}, failed = {} }) {
   const list = h('ol.steps', { 'aria-label': label });
   const now = h('p.now', { hidden: true });
   const verdict = h('div.verdict');
   const node = h('div.live', { role: 'group', 'aria-label': label }, h('div', { 'aria-live': 'polite', 'aria-relevant': 'additions' }, list), now, h('div', { 'aria-live': 'polite' }, verdict));
   const add = (s) => {
-    list.append(h('li', stateIcon(s.ok ? 'good' : 'bad'), h('div', h('p.name', names[s.step] ?? sentence(s.step), h('span.unseen', s.ok ? ': good' : ': failed')), s.seen && h('p.seen', seenOf(s))), Number.isFinite(s.ms) && h('span.ms', ms(s.ms))));
+    list.append(h('li', stateIcon(s.ok ? 'good' : 'bad'), h('div', h('p.name', (s.ok ? null : failed[s.step]) ?? names[s.step] ?? sentence(s.step), h('span.unseen', s.ok ? ': good' : ': failed')), s.seen && h('p.seen', seenOf(s))), Number.isFinite(s.ms) && h('span.ms', ms(s.ms))));
   };
   const doing = (text) => {
     now.hidden = !text;

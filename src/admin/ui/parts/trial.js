@@ -10,6 +10,10 @@ export const stepNames = {
   name: 'Name found', connection: 'Connected', greeting: 'Greeting', tls: 'Secure connection and certificate', token: 'Token', 'token-says': 'What the token says', 'sign-in': 'Signed in', sender: 'Sender accepted',
   recipient: 'Recipient accepted', message: 'Message accepted', folder: 'Folder opened', list: 'Messages counted',
 };
+const failedNames = {
+  name: 'Name not found', connection: 'Not connected', greeting: 'No good greeting', tls: 'No secure connection', token: 'No token', 'sign-in': 'Not signed in', sender: 'Sender refused', recipient: 'Recipient refused',
+  message: 'Message refused', folder: 'Folder not opened', list: 'Messages not counted',
+};
 export const protocolNames = { smtp: 'SMTP (sending)', imap: 'IMAP (reading)', pop3: 'POP3 (reading)' };
 
 const remember = (address, to) => { try { localStorage.setItem(`test:${address}`, to); } catch { /* then it is typed again */ } };
@@ -25,7 +29,7 @@ export function trialView(page, address, { protocols = ['smtp', 'imap', 'pop3'],
     results.replaceChildren();
     remember(address, recipient.value);
     for (const protocol of wanted) {
-      const view = steps({ label: `${protocolNames[protocol]} of ${address}`, names: stepNames });
+      const view = steps({ label: `${protocolNames[protocol]} of ${address}`, names: stepNames, failed: failedNames });
       results.append(h('div', h('h3', protocolNames[protocol]), view.node));
       const sends = protocol === 'smtp' && recipient.value.trim() !== '';
       const last = await runSteps(view, path`/mailboxes/${address}/test`, { protocol, send: sends, ...(sends && { to: recipient.value.trim() }) }, page.signal);
