@@ -43,6 +43,10 @@ static void object_put(struct request *r, const char *kind)
     json_t *body = request_json(r);
     if (!body)
         return;
+    if (r->body.size == 0) { /* what was lost on its way must not make an object of nothing but defaults */
+        respond_finding(r, 400, "api.json", "the body is missing: the %s as one JSON object", kind);
+        return;
+    }
     json_t *in = change_json(r, kind);
     json_object_set(in, "object", body);
     json_object_set_new(in, "is_new", json_boolean(text_equal(request_header(r, "If-None-Match"), "*")));

@@ -129,7 +129,7 @@ static void add_object_schemas(json_t *schemas)
         capitalise(kind, name);
         json_object_set_new(schemas, name, shown_schema(schemas, name, kind));
         snprintf(longer, sizeof longer, "%sInput", name);
-        json_object_set_new(schemas, longer, object_schema(kind, OBJECT_SCHEMA_WHOLE));
+        json_object_set_new(schemas, longer, object_schema(kind, OBJECT_SCHEMA_PUT));
         snprintf(longer, sizeof longer, "%sChanges", name);
         json_object_set_new(schemas, longer, object_schema(kind, OBJECT_SCHEMA_CHANGES));
         json_array_append_new(names, json_string(object_kind_name(kind)));

@@ -226,8 +226,8 @@ void object_each_field(enum object_kind kind, object_field_fn *each, void *ctx);
 
 /* JSON Schema (draft 2020-12) of a kind's fields, groups within; an object by itself. Given. */
 enum object_schema {
-    OBJECT_SCHEMA_SHOWN,   /* as object_to_json() writes it: every field is there */
-    OBJECT_SCHEMA_WHOLE,   /* as object_from_json() takes it: what must be given is required, all else may be null */
+    OBJECT_SCHEMA_SHOWN, /* as object_to_json() writes it: every field is there */
+    OBJECT_SCHEMA_PUT,   /* whole, where its key is known: what else must be given is required, the rest may be null */
     OBJECT_SCHEMA_CHANGES, /* likewise, but nothing is required */
 };
 json_t *object_schema(enum object_kind kind, enum object_schema use);

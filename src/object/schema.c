@@ -81,7 +81,7 @@ static json_t *object_of_fields(const struct field *fields, enum object_schema u
     json_t *properties = json_object(), *required = json_array();
     for (const struct field *f = fields; f->key; f++) {
         json_object_set_new(properties, f->key, property_of(f, use));
-        if (use == OBJECT_SCHEMA_SHOWN || (use == OBJECT_SCHEMA_WHOLE && f->is_required))
+        if (use == OBJECT_SCHEMA_SHOWN || (use == OBJECT_SCHEMA_PUT && f->is_required))
             json_array_append_new(required, json_string(f->key));
     }
     return json_pack("{s:s, s:o, s:b, s:o}", "type", "object", "required", required, "additionalProperties", 0,
@@ -90,5 +90,8 @@ static json_t *object_of_fields(const struct field *fields, enum object_schema u
 
 json_t *object_schema(enum object_kind kind, enum object_schema use)
 {
-    return object_of_fields(object_tables[kind].fields, use);
+    json_t *schema = object_of_fields(object_tables[kind].fields, use);
+    if (use == OBJECT_SCHEMA_PUT)
+        json_array_remove(json_object_get(schema, "required"), 0); /* the key, which stands first */
+    return schema;
 }

@@ -245,13 +245,23 @@ static bool put(struct ask *a, enum object_kind kind, const char *key, const jso
     return ok;
 }
 
+/* Its key need not stand in it: the request has it already, and who is there keeps the spelling of the name. Given. */
+static json_t *with_key(struct ask *a, enum object_kind kind, const void *old, json_t *given)
+{
+    const char *name = object_key_name(kind);
+    json_t *object = json_copy(given);
+    if (!json_object_get(object, name))
+        json_object_set_new(object, name, json_string(old ? object_key(kind, old) : ask_text(a, "key")));
+    return object;
+}
+
 bool ask_object_put(struct ask *a, struct fault *why)
 {
     enum object_kind kind;
     char key[KEY_SIZE];
     if (!target(a, &kind, key, why))
         return false;
-    const json_t *given = json_object_get(a->in, "object");
+    json_t *given = json_object_get(a->in, "object");
     const void *old = directory_find(a->q->directory, kind, key);
     bool is_there = old != NULL;
     if (!json_is_object(given))
@@ -259,10 +269,14 @@ bool ask_object_put(struct ask *a, struct fault *why)
     if (is_there && json_is_true(json_object_get(a->in, "is_new")))
         return refuse(a, why, 409, "object.exists", "there is a %s %s already; change it with \"set\"",
                       object_kind_name(kind), key);
-    if (!is_as_seen(a, kind, key, old, why) || !put(a, kind, key, given, why))
+    if (!is_as_seen(a, kind, key, old, why))
         return false;
-    a->status = is_there ? 200 : 201;
-    return true;
+    json_t *object = with_key(a, kind, old, given);
+    bool ok = put(a, kind, key, object, why);
+    json_decref(object);
+    if (ok)
+        a->status = is_there ? 200 : 201;
+    return ok;
 }
 
 /* `null` gives the default back: the field is left out and read anew. */

@@ -42,6 +42,21 @@ def test_of_many_at_once_one_wins(tenant):
         assert sorted(pool.map(change, range(1, 9))) == [200] + [412] * 7
 
 
+def test_the_name_in_the_path_is_enough(tenant):
+    local = tenant.gateway.local()
+    answer = local.put("apps/Scanner", {"mailboxes": [tenant.MAILBOX]})
+    assert answer.status == 201 and answer.json["name"] == "Scanner"
+    answer = local.put("apps/scanner", {"mailboxes": [tenant.MAILBOX], "any_sender": True})
+    assert answer.status == 200 and answer.json["name"] == "Scanner" and answer.json["any_sender"]
+    other = local.put("apps/scanner", {"name": "Printer", "mailboxes": [tenant.MAILBOX]})
+    assert other.status == 422 and "Printer" in other.json["detail"]
+    for nothing in (None, 7, ""):
+        assert local.put("apps/scanner", {"name": nothing, "mailboxes": [tenant.MAILBOX]}).status == 422, nothing
+    assert local.put("apps/scanner", b"").status == 400 and local.get("apps/Printer").status == 404
+    assert local.get("apps/scanner").json == answer.json
+    assert local.put("mailboxes/desk@contoso.example", {"registration": "m365", "grant": "app"}).json["address"] == "desk@contoso.example"
+
+
 def test_long_lists_come_in_pages(tenant):
     local = tenant.gateway.local()
     names = sorted(["erp"] + [f"App{i:02}" for i in range(25)], key=str.lower)

@@ -290,7 +290,7 @@ def objects(p):
         made = p.good(p.anna, "PUT", at, {key: name, **rest}, headers={"If-None-Match": "*"})
         assert made.status == 201 and made.headers["ETag"]
         assert p.ask(p.anna, "PUT", at, {key: name, **rest}, headers={"If-None-Match": "*"}).status == 409
-        assert p.good(p.anna, "PUT", at, {key: name, **rest}).status == 200
+        assert p.good(p.anna, "PUT", at, rest).status == 200, "the path has the name"
         changed = p.good(p.anna, "PATCH", at, change)
         assert changed.headers["ETag"] != made.headers["ETag"], kinds
         stale = p.ask(p.anna, "PATCH", at, change, headers={"If-Match": made.headers["ETag"]})
@@ -523,6 +523,9 @@ def test_bad_addresses_are_refused_by_name(trials):
                 path = path_of(o, **{parameter["name"]: name})
                 answer = p.anna(o.method, path, {} if o.contents() else None)
                 described = p.document.find(o.method, urllib.parse.unquote(path, errors="replace"))
+                if o.name == "put-operator" and answer.status == 201:  # the name is a good one, and nothing else is needed
+                    assert p.anna("DELETE", path).status == 204
+                    continue
                 assert 400 <= answer.status < 500, (o, path, answer)
                 if described and answer.status != 405:
                     p.document.check(described, answer)
@@ -552,7 +555,7 @@ def test_bad_bodies_are_refused_by_name(trials):
         for kind in ("text/plain", "application/x-www-form-urlencoded", "application/jsonx"):
             answer = refused(p, o, path, kind, body=json.dumps(good or {"x": 1}).encode(), headers={"Content-Type": kind})
             assert answer.status == 415, (o, kind, answer)
-        refused(p, o, path, "nothing of what it needs", must=bool(p.document.resolve(schema).get("required")), body=b"")
+        refused(p, o, path, "nothing of what it needs", must=o.name.startswith("put-") or bool(p.document.resolve(schema).get("required")), body=b"")
 
 
 def restore(p, path, good):

@@ -68,12 +68,13 @@ static void test_every_field_that_is_written_is_in_the_schema(void **state)
     }
 }
 
-static void test_what_must_be_given_is_required_and_the_rest_may_be_null(void **state)
+static void test_what_must_be_given_beside_the_key_is_required_and_the_rest_may_be_null(void **state)
 {
-    json_t *whole = object_schema(OBJECT_KEY, OBJECT_SCHEMA_WHOLE),
+    json_t *whole = object_schema(OBJECT_KEY, OBJECT_SCHEMA_PUT),
            *changes = object_schema(OBJECT_KEY, OBJECT_SCHEMA_CHANGES);
-    const json_t *properties = json_object_get(whole, "properties");
-    assert_int_equal(json_array_size(json_object_get(whole, "required")), 2);
+    const json_t *properties = json_object_get(whole, "properties"), *required = json_object_get(whole, "required");
+    assert_int_equal(json_array_size(required), 1);
+    assert_string_equal(json_string_value(json_array_get(required, 0)), "scopes");
     assert_int_equal(json_array_size(json_object_get(changes, "required")), 0);
     assert_true(json_is_false(json_object_get(whole, "additionalProperties")));
     assert_true(json_is_string(json_object_get(json_object_get(properties, "name"), "type")));
@@ -88,7 +89,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_examples_are_valid),
         cmocka_unit_test(test_every_field_that_is_written_is_in_the_schema),
-        cmocka_unit_test(test_what_must_be_given_is_required_and_the_rest_may_be_null),
+        cmocka_unit_test(test_what_must_be_given_beside_the_key_is_required_and_the_rest_may_be_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
