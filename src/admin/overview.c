@@ -132,6 +132,27 @@ static bool add_registration(void *ctx, const void *object)
     return true;
 }
 
+/* Who signs in with Entra would only be told that nobody can. */
+static void add_entra(struct overview *o)
+{
+    const struct admin *a = o->request->admin;
+    const char *name = a->conf->console.entra_registration;
+    if (text_is_empty(name))
+        return;
+    struct need n = { "registration", name, "warning", "entra.anybody",
+                      arena_printf(o->request->arena, "/settings/registrations/%s", name) };
+    if (!directory_registration(a->directory, name)) {
+        n.finding = "entra.not-set-up";
+        n.link = "/settings";
+        need_add(o, &n,
+                 "%s: nobody can sign in with Entra, as console.entra-registration names no registration that "
+                 "is here",
+                 name);
+    } else if (entra_is_for_anybody(a)) {
+        need_add(o, &n, "%s: nobody can sign in with Entra through it, as people of every organization could", name);
+    }
+}
+
 static void add_queue(struct overview *o)
 {
     json_t *stats = o->request->asks[STATS].json;
@@ -265,6 +286,7 @@ json_t *overview_json(struct request *r)
     directory_each(d, OBJECT_MAILBOX, add_mailbox, &o);
     directory_each(d, OBJECT_ENDPOINT, add_endpoint, &o);
     directory_each(d, OBJECT_REGISTRATION, add_registration, &o);
+    add_entra(&o);
     map_free(o.traffic);
     map_free(o.grants);
     map_free(o.counts);

@@ -207,6 +207,8 @@ def test_a_registration_for_everybody_lets_nobody_in(listed, tenant):
         assert told.returncode == 1 and "was read again" in told.stdout + told.stderr and "organizational directory only" in told.stderr
         assert len(g.events("console.entra-shut")) == before + 1
         assert browser.get("status").status == 401  # who came in before is out
+        needs = [n for n in g.asked("GET", "overview")["needs_person"] if n["finding"] == "entra.anybody"]
+        assert [(n["kind"], n["key"], n["link"]) for n in needs] == [("registration", "open", "/settings/registrations/open")]
         page = g.console().get("/signin/entra")
         assert page.status == 403 and "lets" not in page.headers and "organizational directory only" in page.text, page
     finally:
