@@ -84,23 +84,29 @@ static bool peer_address(struct request *r, struct net_addr *out)
     return true;
 }
 
-/* False: over an open line from another machine. */
-static bool find_place(struct request *r)
+/* False: over an open line, from another machine to us or to a proxy; refused. */
+static bool came_safely(struct request *r)
 {
     struct net_addr at;
     char host[NET_ADDR_TEXT_SIZE];
-    r->host = "local";
     r->is_secure = r->door->has_tls;
     if (!peer_address(r, &at))
         return true;
     net_addr_host_text(&at, host, sizeof host);
     r->host = arena_strdup(r->arena, host);
-    bool is_passed_on = guard_is_proxy(r->admin->conf, r->host), is_near = is_passed_on || net_addr_is_loopback(&at);
-    if (is_passed_on) {
-        r->is_secure = r->is_secure || text_equal_nocase(request_header(r, "X-Forwarded-Proto"), "https");
+    bool is_passed_on = guard_is_proxy(r->admin->conf, r->host);
+    const char *scheme = is_passed_on ? request_header(r, "X-Forwarded-Proto") : NULL;
+    r->is_secure = r->is_secure || text_equal_nocase(scheme, "https");
+    if (is_passed_on)
         r->host = forwarded_for(r, r->host);
-    }
-    return r->door->has_tls || is_near;
+    if (text_equal_nocase(scheme, "http"))
+        respond_finding(r, 403, "console.plain-proxy", "a request from %s came to the web server at %s without TLS",
+                        r->host, host);
+    else if (!r->door->has_tls && !is_passed_on && !net_addr_is_loopback(&at))
+        respond_finding(r, 403, "console.plain", "a request from %s came without TLS", r->host);
+    else
+        return true;
+    return false;
 }
 
 /* "https://mail.example.org:8443/x" gives "mail.example.org:8443"; NULL: no such address. */
@@ -157,9 +163,9 @@ bool guard_lets_in(struct request *r)
     if (r->door->kind == DOOR_API)
         return true;
     const char *name = request_header(r, "Host");
-    if (!find_place(r))
-        respond_finding(r, 403, "console.plain", "a request from %s came without TLS", r->host);
-    else if (name && !is_our_name(r, name))
+    if (!came_safely(r))
+        return false;
+    if (name && !is_our_name(r, name))
         respond_finding(r, 421, "console.host", "the request was meant for another host");
     else if (is_from_elsewhere(r))
         respond_finding(r, 403, "console.csrf", "the request comes from another site's page");

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "admin/admin_private.h"
+#include "admin/refusal_page.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "base/text.h"
@@ -126,8 +127,20 @@ static void respond_text(struct request *r, unsigned status, const char *content
     decided(r, status, response);
 }
 
+/* A person who followed a link or typed an address sees the answer itself; a page's own requests don't ask so. */
+static bool is_for_eyes(struct request *r)
+{
+    const char *accept = request_header(r, "Accept");
+    return text_equal(r->method, "GET") && accept && strstr(accept, "text/html");
+}
+
 void respond_json(struct request *r, unsigned status, json_t *json)
 {
+    if (status >= 400 && r->door->kind == DOOR_CONSOLE && is_for_eyes(r)) {
+        refusal_page(r, status, "Refused", "", json);
+        json_decref(json);
+        return;
+    }
     char *text = json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII);
     json_decref(json);
     respond_text(r, status, status >= 400 ? "application/problem+json" : "application/json",

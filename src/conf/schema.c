@@ -33,8 +33,7 @@ const struct conf_row conf_rows[] = {
     { "console.key", CONF_PATH, AT(console.key), "", "", RELOADABLE, "Its private key in PEM." },
     { "console.proxy", CONF_RANGES, AT(console.proxy), "", "", RELOADABLE,
       "Addresses of web servers that pass requests on; only they may come without TLS from other machines, and only "
-      "their "
-      "X-Forwarded-For and X-Forwarded-Proto are believed." },
+      "their X-Forwarded-For and X-Forwarded-Proto are believed. What they say came to them by http is refused." },
     { "console.metrics-from", CONF_RANGES, AT(console.metrics_from), "", "127.0.0.0/8, ::1", RELOADABLE,
       "Addresses that may read /metrics without a sign-in." },
     { "console.session", CONF_DURATION, AT(console.session_s), "5m..30d", "12h", RELOADABLE,

@@ -102,6 +102,15 @@ const struct finding table_console[] = {
       .fix = FIX("Give console.certificate and console.key, then postern reload",
                  "Or name the web server's address in console.proxy, and let it send X-Forwarded-Proto: https"),
       .who = FINDING_POSTERN_ADMIN },
+    { .id = "console.plain-proxy",
+      .kind = FAULT_REJECT,
+      .cause =
+          "The web server in front of the console was itself reached without TLS: passwords, keys and sessions would "
+          "be read on the way to it.",
+      .fix = FIX("Open the console with https:// in front of the same name",
+                 "At that web server, answer http:// with a redirect to https:// and pass nothing on",
+                 "Where it does speak HTTPS to browsers: let it send X-Forwarded-Proto: https with those requests"),
+      .who = FINDING_POSTERN_ADMIN },
     { .id = "console.setup-link",
       .kind = FAULT_REJECT,
       .cause = "The setup link was used already, is older than a day, or belongs to an earlier run.",

@@ -170,6 +170,17 @@ def test_what_a_proxy_says_is_believed_of_a_proxy_only(gateway):
     assert c.get("status", headers=wrong).status == 401
     assert "__Host-postern=; Path=/; HttpOnly; SameSite=Strict; Secure" in c.delete("session", headers=forwarded).headers["Set-Cookie"]
     assert "Secure" not in c.delete("session").headers["Set-Cookie"]
+    # What came to the proxy itself in the clear is not let in, whatever it is.
+    plain = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "http"}
+    for method, path, body in (("POST", "session", {"name": "anna", "password": "x"}), ("GET", "/", None), ("GET", "/signin/entra", None),
+                               ("POST", "setup", {"token": "x", "name": "anna", "password": "x"}), ("GET", "status", None)):
+        answer = c(method, path, body, headers=plain)
+        assert answer.status == 403 and answer.finding == "console.plain-proxy" and "203.0.113.9" in answer.json["detail"], answer
+    page = c.get("/", headers={**plain, "Accept": "text/html,*/*;q=0.8"})
+    assert page.status == 403 and page.headers["Content-Type"].startswith("text/html") and "Open the console with https://" in page.text
+    write_console(gateway, f'{{ address: "127.0.0.1:{c.port}" }}')
+    gateway.cli("reload")
+    assert c.post("session", {"name": "anna", "password": "x"}, headers=plain).status == 401, "only proxies are believed"
 
 
 def other_address():
