@@ -265,8 +265,6 @@ void submission_fini(struct submission *s)
         return;
     upload_fini(&s->aside);
     EVP_MD_CTX_free(s->digest);
-    if (s->form)
-        MHD_destroy_post_processor(s->form);
     if (s->part)
         send_form_fini(s);
 }

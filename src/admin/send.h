@@ -12,6 +12,7 @@
 #include "admin/admin_private.h"
 #include "compose/compose.h"
 #include "proto/json/cut.h"
+#include "proto/mime/form.h"
 #include "proto/mime/header.h"
 #include "proto/mime/rewrite.h"
 #include "proto/smtp/data.h"
@@ -52,7 +53,7 @@ struct submission {
     enum send_kind kind;
     struct submit message;
     struct route route;
-    bool is_trusted; /* a local program: From is its own matter, as with sendmail */
+    bool is_trusted;    /* a local program: From is its own matter, as with sendmail */
     bool is_answered;
     uint64_t received; /* octets of the body so far */
     struct fault why;
@@ -76,7 +77,7 @@ struct submission {
     bool is_base64; /* the content that comes now is */
 
     struct json_cut cut;
-    struct MHD_PostProcessor *form;
+    struct form *form;
     struct send_part *part; /* the form's part that comes now */
     size_t fields_size, form_parts;
 };

@@ -6,8 +6,6 @@
 #include "base/text.h"
 #include "object/object.h"
 
-#define FORM_MEMORY 32768 /* a part's header and a boundary fit */
-
 enum part_kind { PART_FIELD, PART_TEXT, PART_FILE, PART_MESSAGE };
 
 /* The part that comes now. */
@@ -15,7 +13,6 @@ struct send_part {
     const char *key, *file;
     enum part_kind kind;
     struct buf value; /* of a field */
-    bool is_open;
     uint64_t size;
 };
 
@@ -190,12 +187,10 @@ static bool open_part(struct submission *s, const char *type, const char *encodi
     return begin_file(s, type);
 }
 
-static bool close_part(struct submission *s)
+static bool close_part(void *ctx)
 {
+    struct submission *s = ctx;
     struct send_part *p = s->part;
-    if (!p->is_open)
-        return true;
-    p->is_open = false;
     send_digest(s, (struct bytes){ (const uint8_t *)&p->size, sizeof p->size });
     if (p->kind == PART_MESSAGE)
         return true;
@@ -218,8 +213,9 @@ static bool add_to_field(struct submission *s, struct bytes in)
     return true;
 }
 
-static bool add_to_part(struct submission *s, struct bytes in)
+static bool add_to_part(void *ctx, struct bytes in)
 {
+    struct submission *s = ctx;
     send_digest(s, in);
     s->part->size += in.size;
     switch (s->part->kind) {
@@ -237,59 +233,40 @@ static bool add_to_part(struct submission *s, struct bytes in)
     return send_content_add(s, in);
 }
 
-static enum MHD_Result on_piece(void *ctx, enum MHD_ValueKind kind, const char *key, const char *file, const char *type,
-                                const char *encoding, const char *data, uint64_t offset, size_t size)
+static bool begin_part(void *ctx, const struct form_part *part)
 {
     struct submission *s = ctx;
     struct send_part *p = s->part;
-    /* A part whose first piece is empty is announced a second time. */
-    bool is_new = offset == 0 && !(p->is_open && p->size == 0 && size > 0 && text_equal(p->key, key) &&
-                                   text_equal(p->file, file ? file : ""));
-    if (!key || !*key)
-        return send_refuse(s, NULL, "api.form", "a part has no name") ? MHD_YES : MHD_NO;
-    if (is_new) {
-        if (!close_part(s))
-            return MHD_NO;
-        buf_clear(&p->value);
-        p->key = arena_strdup(s->request->arena, key);
-        p->file = arena_strdup(s->request->arena, file ? file : "");
-        p->is_open = true;
-        p->size = 0;
-        if (!open_part(s, type ? type : "", encoding ? encoding : ""))
-            return MHD_NO;
-    }
-    return size == 0 || add_to_part(s, (struct bytes){ (const uint8_t *)data, size }) ? MHD_YES : MHD_NO;
+    buf_clear(&p->value);
+    p->key = arena_strdup(s->request->arena, part->name);
+    p->file = arena_strdup(s->request->arena, part->file);
+    p->size = 0;
+    return open_part(s, part->type, part->encoding);
 }
 
 bool send_form_begin(struct submission *s)
 {
-    s->part = arena_alloc(s->request->arena, sizeof *s->part);
+    static const struct form_host host = { begin_part, add_to_part, close_part };
+    struct arena *arena = s->request->arena;
+    s->part = arena_alloc(arena, sizeof *s->part);
     buf_init(&s->part->value, ADMIN_BODY_LIMIT);
     send_json_begin(s);
-    s->form = MHD_create_post_processor(s->request->connection, FORM_MEMORY, on_piece, s);
-    return s->form || send_refuse(s, NULL, "api.form", "the Content-Type names no boundary");
+    s->form = form_new(arena, request_header(s->request, "Content-Type"), &host, s, &s->why);
+    return s->form != NULL;
 }
 
 bool send_form_add(struct submission *s, struct bytes in)
 {
-    if (MHD_post_process(s->form, (const char *)in.data, in.size) == MHD_YES && s->why.kind == FAULT_NONE)
-        return true;
-    return s->why.kind ? false
-                       : send_refuse(s, NULL, "api.form", "the form can't be read: it is no multipart/form-data");
+    return form_feed(s->form, in, &s->why);
 }
 
 bool send_form_end(struct submission *s)
 {
-    bool is_whole = MHD_destroy_post_processor(s->form) == MHD_YES;
-    s->form = NULL;
-    if (s->why.kind)
-        return false;
-    if (!is_whole)
-        return send_refuse(s, NULL, "api.form", "the form is broken off: its last boundary is missing");
-    return close_part(s) && (s->cut.offset == 0 || send_json_read(s)) && send_draft_end(s);
+    return form_end(s->form, &s->why) && (s->cut.offset == 0 || send_json_read(s)) && send_draft_end(s);
 }
 
 void send_form_fini(struct submission *s)
 {
     buf_fini(&s->part->value);
+    form_free(s->form);
 }
