@@ -32,9 +32,20 @@ static unsigned status_of(const struct submission *s)
         if (text_equal(by_id[i].id, s->why.id))
             return by_id[i].status;
     }
-    if (bytes_starts_nocase(bytes_of(s->why.id), "route.") && !s->is_trusted)
+    bool is_of_route = bytes_starts_nocase(bytes_of(s->why.id), "route.") || text_equal(s->why.id, "mailbox.protocol");
+    if (is_of_route && !s->is_trusted)
         return 403;
     return s->why.kind == FAULT_LOCAL || s->why.kind == FAULT_RETRY ? 503 : 400;
+}
+
+/* With the values of this send in its steps. */
+static json_t *finding_of(const struct submission *s)
+{
+    const struct principal *p = s->request->principal;
+    const struct finding_facts facts = { .app = p->kind == PRINCIPAL_LOCAL ? "this program" : p->name,
+                                         .mailbox = s->route.mailbox ? s->route.mailbox : s->wanted,
+                                         .sender = s->message.sender };
+    return finding_json_of_fault(&s->why, &facts);
 }
 
 /* What is still to come of the body is passed over; what was kept of it goes now, for a full disk needs the room. */
@@ -47,7 +58,7 @@ static bool respond_refused(struct submission *s)
     upload_fini(&s->request->upload);
     json_t *problem = json_pack("{s:s, s:s, s:i, s:s, s:[o]}", "type", "about:blank", "title",
                                 "The message was not taken", "status", (int)status, "detail", detail, "findings",
-                                finding_json_of_fault(&s->why, NULL));
+                                finding_of(s));
     if (s->where)
         json_object_set_new(problem, *s->where == '/' ? "pointer" : "part", json_string(s->where));
     s->is_answered = true;

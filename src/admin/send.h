@@ -53,6 +53,7 @@ struct submission {
     enum send_kind kind;
     struct submit message;
     struct route route;
+    const char *wanted; /* mailbox, as far as it is known before there is a route; NULL: none */
     bool is_trusted;    /* a local program: From is its own matter, as with sendmail */
     bool is_answered;
     uint64_t received; /* octets of the body so far */

@@ -21,6 +21,7 @@ bool send_find_route(struct submission *s, const char *mailbox)
     const struct directory *d = r->admin->directory;
     struct submit *m = &s->message;
     bool is_found;
+    s->wanted = *mailbox ? mailbox : p->mailboxes_count > 0 ? p->mailboxes[0] : NULL;
     if (p->kind == PRINCIPAL_APP)
         is_found = route_app(d, p->name, mailbox, m->sender, r->arena, &s->route, &s->why);
     else if (p->mailboxes_count > 0)

@@ -107,9 +107,9 @@ static bool refuse_mailbox(const char *app, const char *mailbox, const struct ma
         return fault_set(why, FAULT_CONFIG, "route.mailbox",
                          "%s sends by mailbox %s, which does not exist (any more): see postern mailbox list",
                          who_text(app, who), mailbox);
-    return fault_set(why, FAULT_CONFIG, "route.mailbox",
-                     "mailbox %s is not switched on for SMTP: postern mailbox set %s --protocols smtp", mailbox,
-                     mailbox);
+    return fault_set(why, FAULT_CONFIG, "mailbox.protocol",
+                     "mailbox %s is not switched on for SMTP: postern mailbox set %s --protocols smtp%s%s", mailbox,
+                     mailbox, m->protocols & OBJECT_IMAP ? " imap" : "", m->protocols & OBJECT_POP3 ? " pop3" : "");
 }
 
 /* -- Identity -- */

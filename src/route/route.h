@@ -10,7 +10,7 @@
  *   - A paused mailbox takes mail: pausing holds what goes out, not what comes in.
  *
  * Refusals are FAULT_REJECT with id "route.sender" (this identity is not allowed; 550 5.7.1) or "route.header" (the From field
- * can't be judged; 550 5.7.1), and FAULT_CONFIG with "route.mailbox" (there is no way out now; 451 4.3.5). */
+ * can't be judged; 550 5.7.1), and FAULT_CONFIG with "route.mailbox" or "mailbox.protocol" (there is no way out now; 451 4.3.5). */
 #ifndef ROUTE_ROUTE_H
 #define ROUTE_ROUTE_H
 

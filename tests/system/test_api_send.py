@@ -123,16 +123,19 @@ def test_a_form_with_one_document(tenant, world):
 
 def test_a_form_with_a_map_of_attachments(tenant, api):
     """Names as keys, files with and without names of their own, an image for the HTML, and the rest as JSON."""
-    files = {"one.pdf": os.urandom(1000), "zwei ü.txt": b"zwei\r\n", "empty.bin": b""}
+    files = {"one.pdf": os.urandom(1000), "zwei ü.txt": b"zwei\r\n", "empty.bin": b"", "drüben.txt": b"--xy\r\n"}
     rest = json.dumps({"from": FROM, "to": [TO], "subject": "map", "headers": {"X-Order": "18"},
                        "attachments": [{"name": "from json", "content": b64(b"json")}]})
-    body, headers = form(
+    body, _ = form(
         ('Content-Disposition: form-data; name="one.pdf"\r\nContent-Type: application/pdf', files["one.pdf"]),
         file("b", "C:\\folder\\zwei ü.txt", files["zwei ü.txt"], "text/plain"), file("c", "../../empty.bin", files["empty.bin"]),
         file("cid:logo", "logo.png", b"PNG", "image/png"), field("html", "<img src='cid:logo'>"),
         ('Content-Disposition: form-data; name="message"\r\nContent-Type: application/json', rest.encode()),
-        ('Content-Disposition: form-data; name="calendar"; filename="i.ics"\r\nContent-Type: text/calendar', ICS.encode()))
-    _, message, _ = arrived(tenant, api.post("messages", body, headers=headers))
+        ('Content-Disposition: form-data; name="calendar"; filename="i.ics"\r\nContent-Type: text/calendar', ICS.encode()),
+        ("Content-Disposition: form-data; name=d; filename==?utf-8?B?w7w=?=; filename*=utf-8''dr%C3%BCben.txt", files["drüben.txt"]), boundary="x")
+    # Whatever RFC 2046 allows: the shortest boundary, quoted, not as the last parameter, and something before the first part.
+    headers = {"Content-Type": 'Multipart/Form-Data; Boundary="x"; charset=utf-8'}
+    _, message, _ = arrived(tenant, api.post("messages", b"\r\n" + body, headers=headers))
     found = parts_by_name(message)
     assert {n: digest(p.get_payload(decode=True)) for n, p in found.items()} == \
         {**{n: digest(d) for n, d in files.items()}, "from json": digest(b"json"), "logo.png": digest(b"PNG")}
@@ -388,6 +391,10 @@ def test_an_app_sends_with_its_password_as_itself(tenant):
     assert [m["id"] for m in app.get("messages").json["items"]] == [by_smtp, answer.json["id"]]
     assert other.get("messages").json["items"] == [] and other.get(f"messages/{by_smtp}").status == 404
     assert app.get(f"messages/{by_smtp}/content").status == 403 and app.get("queue/stats").status == 403
+    tenant.gateway.asked("PATCH", f"mailboxes/{FROM}", {"protocols": ["pop3"]})
+    off = app.post("messages", GOOD)
+    assert off.status == 403 and off.finding == "mailbox.protocol" and FROM in off.json["findings"][0]["fix"][0], off
+    assert "--protocols smtp pop3" in off.json["detail"]
     wrong = tenant.gateway.console(basic=("erp", "wrong"))
     assert wrong.post("messages", body, headers=headers).status == 401
     assert tenant.gateway.console().post("messages", GOOD).status == 401

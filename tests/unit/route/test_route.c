@@ -113,7 +113,8 @@ static void other_senders_are_refused_with_the_fix(void **state)
         { "web", "lost@a.example", "lost@a.example", FAULT_REJECT, "route.sender",
           "may not use mailbox lost@a.example" },
         { "nobody", "", "shop@a.example", FAULT_REJECT, "route.sender", "app 'nobody' was removed" },
-        { "imapper", "", "imap@a.example", FAULT_CONFIG, "route.mailbox", "not switched on for SMTP" },
+        { "imapper", "", "imap@a.example", FAULT_CONFIG, "mailbox.protocol",
+          "not switched on for SMTP: postern mailbox set imap@a.example --protocols smtp imap" },
         { "orphan", "", "nobody@a.example", FAULT_CONFIG, "route.mailbox", "does not exist" },
         { "loser", "", "lost@a.example", FAULT_CONFIG, "route.mailbox", "lost its registration or provider" },
         { "forced-bad", "", "shop@a.example", FAULT_CONFIG, "route.mailbox", "is set to send as x@b.example" },
@@ -178,7 +179,8 @@ static void local_programs_find_a_mailbox(void **state)
         bool ok = route_local(directory, cases[i].fallback, cases[i].sender, arena, &r, &why);
         assert_int_equal(ok, cases[i].mailbox != NULL);
         if (!ok) {
-            assert_string_equal(why.id, "route.mailbox");
+            bool is_off = strstr(cases[i].fallback, "imap@") != NULL;
+            assert_string_equal(why.id, is_off ? "mailbox.protocol" : "route.mailbox");
             continue;
         }
         assert_string_equal(r.mailbox, cases[i].mailbox);
