@@ -96,6 +96,12 @@ def test_a_document_that_is_refused_changes_nothing(person, scene):
     assert anna.get("registrations/m365").json["tenant"] == "contoso.example", "what was shown is not what would be done: nothing is"
 
 
+def test_a_document_leads_to_the_secrets_it_lacks(person, scene):
+    document = scene.session("anna").get("export").text
+    person.go("/settings/apply").fill("Document", document.replace("m365", "portal")).press("Show what would change").sees("Difference").press("Apply 1 change")
+    person.sees("All of it is applied", "These have to be given a secret afterwards:").follow("portal").is_at("/settings/registrations/portal")
+
+
 def test_who_only_looks_changes_nothing(reader, scene):
     for path, buttons in (("/settings/operators", ["Add an operator"]), ("/settings/keys", ["Make a key"]), ("/settings/registrations", ["Add a registration"]),
                           ("/settings/registrations/m365", ["Save", "Remove"]), ("/settings/configuration", ["Reload the file"]), ("/settings/apply", ["Show what would change"])):

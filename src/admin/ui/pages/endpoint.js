@@ -63,7 +63,7 @@ export default async function (page) {
   const why = w.finding?.cause ? w.finding : w.finding ? await explain(w.finding, { mailbox: e.mailbox, endpoint: name, seen: w.text }) : null;
   const test = h('div');
   const run = button('Test', async () => {
-    const view = steps({ label: `Test of ${name}`, names: { folder: 'Folder', sample: 'Sample made', 'hand-over': 'Handed over' } });
+    const view = steps({ label: `Test of ${name}`, names: { folder: 'Folder', sample: 'Sample made', 'hand-over': 'Handed over' }, failed: { folder: 'Folder not watched', 'hand-over': 'Not handed over' } });
     fill(test, section('Test', view.node));
     await runSteps(view, path`/endpoints/${name}/test`, {}, page.signal);
   }, { kind: 'primary', busy: 'Testing …' });

@@ -1,7 +1,7 @@
 /* settings_change.js - who changed what; and all objects as one document, to take away or to apply. */
 import { h, fill } from '../dom.js';
-import { get, post, can, query, tagOf } from '../api.js';
-import { section, button } from '../parts/shell.js';
+import { get, post, can, path, query, tagOf } from '../api.js';
+import { section, button, link } from '../parts/shell.js';
 import { table } from '../parts/table.js';
 import { form } from '../parts/form.js';
 import { confirm } from '../parts/dialog.js';
@@ -49,13 +49,20 @@ async function audit(page) {
 
 const words = { create: 'Add', add: 'Add', update: 'Change', change: 'Change', remove: 'Remove', delete: 'Remove' };
 
+const pageOf = { registration: '/settings/registrations', mailbox: '/mailboxes', app: '/apps', endpoint: '/endpoints', operator: '/settings/operators', key: '/settings/keys' };
+
+/* No document holds them; each is given on its object's page. */
+function secretsView(d) {
+  const list = d.secrets_needed ?? [];
+  return list.length > 0 && h('div', h('p', 'These have to be given a secret afterwards:'), h('ul.notes', list.map((s) => h('li', `${s.kind} `, link(pageOf[s.kind] + path`/${s.key}`, s.key), s.what && `: ${s.what.replaceAll('_', ' ')}`))));
+}
+
 function difference(d) {
   const list = table({
     caption: 'What would change', rows: d.changes, key: (c) => `${c.kind} ${c.key}`, empty: 'Nothing would change: everything is like that already.',
     columns: [{ name: 'Object', main: true, cell: (c) => `${c.kind} ${c.key}` }, { name: 'Change', cell: (c) => words[c.action] ?? c.action }, { name: 'Fields', wide: true, cell: (c) => fieldChanges(Array.isArray(c.fields) ? Object.fromEntries(c.fields.map((f) => [f.field ?? f, [f.old ?? f.from, f.new ?? f.to]])) : c.fields) }],
   });
-  const secrets = d.secrets_needed ?? [];
-  return [list.node, secrets.length > 0 && h('div', h('p', 'These have to be given a secret afterwards:'), h('ul', secrets.map((s) => h('li', typeof s === 'string' ? s : [s.kind, s.key, s.what].filter(Boolean).join(' ')))))];
+  return [list.node, secretsView(d)];
 }
 
 function applyForm(page) {
@@ -74,7 +81,7 @@ function applyForm(page) {
         try {
           await send(source, { prune, tag: tagOf(d) }); // what was shown, and nothing else
           toast('All of it is applied');
-          fill(shown);
+          fill(shown, secretsView(d));
         } catch (error) {
           fill(shown, problem(error));
         }

@@ -29,7 +29,8 @@ function placeOf(text) {
   if (kind === 'mailbox' && isNamed && verb === 'authorize') return ['Authorize it here', path`/mailboxes/${name}` + '#sign-in'];
   if (kind === 'mailbox' && isNamed && verb === 'test') return ['test it here', path`/mailboxes/${name}` + '#test'];
   if (kind === 'endpoint' && !isNamed) return ['do it here', '/inbound'];
-  return ['do it here', isNamed ? pages[kind] + path`/${name}` : pages[kind]];
+  const to = isNamed ? pages[kind] + path`/${name}` : pages[kind];
+  return to === location.pathname ? null : ['do it here', to];
 }
 
 function commandView(text) {
