@@ -90,7 +90,8 @@ class Person:
             self.driver.switch_to.window(window)
             self.driver.close()
         self.driver.switch_to.window(first)
-        self.driver.get("about:blank")
+        if self.driver.current_url != "about:blank":
+            self.driver.get("about:blank")
         self.read_logs()
         self.windows = {first}
 
