@@ -9,7 +9,7 @@ import { exact } from '../parts/time.js';
 import { problem } from '../parts/finding.js';
 import { toast } from '../parts/toast.js';
 
-const text = (v) => (v === null || v === undefined || v === '' ? '(empty)' : typeof v === 'object' ? JSON.stringify(v) : String(v));
+const text = (v) => (v === null || v === undefined || v === '' || v?.length === 0 ? '(empty)' : Array.isArray(v) ? v.map(text).join(', ') : typeof v === 'object' ? JSON.stringify(v) : String(v));
 
 const isObject = (v) => v !== null && typeof v === 'object' && !Array.isArray(v);
 const isUsual = (v) => !v || v.length === 0 || v === 'default';

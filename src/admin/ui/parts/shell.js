@@ -112,9 +112,12 @@ export async function signInAgain() {
   return answer === true;
 }
 
+/* A long address ends its line at the @ rather than anywhere. */
+const breakable = (text) => text.split(/(?<=@)/).flatMap((part, i) => (i ? [h('wbr'), part] : [part]));
+
 export function heading(title, { up, note, actions = [], state } = {}) {
   return h('header.page', up && h('p.up', h('a', { href: up[0] }, up[1])),
-    h('div.line', h('h1', { tabindex: '-1' }, title), state, h('div.actions', actions)), note && h('p.note', note));
+    h('div.line', h('h1', { tabindex: '-1' }, breakable(title)), state, h('div.actions', actions)), note && h('p.note', note));
 }
 
 export function section(title, ...rest) {
