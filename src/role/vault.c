@@ -318,7 +318,7 @@ static bool start(void *ctx, struct fault *why)
         return false;
     self->guesses = guesses_new(loop);
     self->login = login_new(self->guesses, self->vault, self->directory, why);
-    self->operators = self->login ? operators_new(self->guesses, self->vault, why) : NULL;
+    self->operators = self->login ? operators_new(loop, self->guesses, self->vault, why) : NULL;
     self->keys = self->operators ? keys_new(self->vault, why) : NULL;
     return self->keys != NULL;
 }

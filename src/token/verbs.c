@@ -32,6 +32,7 @@ void verbs_free(struct verbs *v)
     authorize_forget_asker(v->parts.tokens, v);
     oidc_forget_asker(v->parts.tokens, v);
     guesses_forget_asker(v->parts.guesses, v);
+    operators_forget_asker(v->parts.operators, v);
     free(v);
 }
 

@@ -39,11 +39,17 @@ void operator_check(const struct asked *a)
                     a->tag);
 }
 
+static void on_set(void *ctx, uint64_t tag, const struct operator_verdict *verdict)
+{
+    if (verdict->is_ok)
+        verbs_answer(ctx, tag, 204, NULL, BYTES_NONE);
+    else
+        verbs_refuse(ctx, tag, "", &verdict->why);
+}
+
 void operator_password(const struct asked *a)
 {
-    struct fault why = { 0 };
-    bool ok = operators_set_password(a->v->parts.operators, asked_text(a, "name"), a->secret, &why);
-    verbs_conclude(a, ok, &why);
+    operators_set_password(a->v->parts.operators, asked_text(a, "name"), a->secret, on_set, a->v, a->tag);
 }
 
 void operator_forget(const struct asked *a)

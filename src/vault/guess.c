@@ -195,7 +195,7 @@ static void work(void *ctx)
     const char *hash = next_hash(all, g);
     if (hash) {
         all->compared = g;
-        hasher_start(all->hasher, g->typed, hash);
+        hasher_compare(all->hasher, g->typed, hash);
     } else {
         drop(all, g);
         go_on(all);

@@ -19,15 +19,19 @@ struct hasher {
     pthread_t thread;
     bool is_busy, has_thread;
     struct secret *typed;
-    char *hash;
-    bool is_right; /* the thread's, until it is joined */
+    bool is_making;
+    enum password_cost cost;       /* then */
+    char hash[PASSWORD_HASH_SIZE]; /* this and what follows are the thread's, until it is joined */
+    bool is_right;
 };
 
-static void *compare(void *ctx)
+static void *work(void *ctx)
 {
     struct hasher *h = ctx;
     const uint64_t one = 1;
-    h->is_right = password_is(h->typed, h->hash);
+    if (h->is_making)
+        password_hash(h->cost, h->typed, h->hash);
+    h->is_right = h->is_making || password_is(h->typed, h->hash);
     if (write(h->event, &one, sizeof one) != (ssize_t)sizeof one)
         abort(); /* nobody would ever be answered again */
     return NULL;
@@ -40,7 +44,7 @@ static void join(struct hasher *h)
     h->has_thread = false;
 }
 
-static void on_compared(void *ctx, unsigned ready)
+static void on_done(void *ctx, unsigned ready)
 {
     struct hasher *h = ctx;
     uint64_t count;
@@ -48,13 +52,12 @@ static void on_compared(void *ctx, unsigned ready)
         return;
     join(h);
     struct secret *typed = h->typed;
-    char *hash = h->hash;
+    char hash[PASSWORD_HASH_SIZE];
+    memcpy(hash, h->hash, sizeof hash);
     h->typed = NULL;
-    h->hash = NULL;
     h->is_busy = false;
-    h->done(h->ctx, typed, hash, h->is_right);
+    h->done(h->ctx, typed, hash, h->is_right); /* may start the next */
     secret_free(typed);
-    free(hash);
 }
 
 struct hasher *hasher_new(struct loop *l, hasher_done_fn *done, void *ctx)
@@ -65,7 +68,7 @@ struct hasher *hasher_new(struct loop *l, hasher_done_fn *done, void *ctx)
         fprintf(stderr, "postern: no descriptor is left for the checking of passwords (ulimit -n)\n");
         abort();
     }
-    h->io = loop_io_new(l, h->event, LOOP_READ, on_compared, h);
+    h->io = loop_io_new(l, h->event, LOOP_READ, on_done, h);
     return h;
 }
 
@@ -75,7 +78,6 @@ void hasher_free(struct hasher *h)
         return;
     join(h);
     secret_free(h->typed);
-    free(h->hash);
     loop_io_free(h->io);
     close(h->event);
     free(h);
@@ -92,19 +94,33 @@ static bool start_thread(struct hasher *h)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool is_started = pthread_create(&h->thread, NULL, compare, h) == 0;
+    bool is_started = pthread_create(&h->thread, NULL, work, h) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return is_started;
 }
 
 /* Where the system gives no thread (ulimit -u), the loop does the work itself and others wait for it that long. */
-void hasher_start(struct hasher *h, const struct secret *typed, const char *hash)
+static void start(struct hasher *h, const struct secret *typed)
 {
-    assert(!h->is_busy);
     h->typed = secret_dup(typed);
-    h->hash = mem_strdup(hash);
     h->is_busy = true;
     h->has_thread = start_thread(h);
     if (!h->has_thread)
-        compare(h);
+        work(h);
+}
+
+void hasher_compare(struct hasher *h, const struct secret *typed, const char *hash)
+{
+    assert(!h->is_busy);
+    h->is_making = false;
+    snprintf(h->hash, sizeof h->hash, "%s", hash);
+    start(h, typed);
+}
+
+void hasher_make(struct hasher *h, enum password_cost cost, const struct secret *typed)
+{
+    assert(!h->is_busy);
+    h->is_making = true;
+    h->cost = cost;
+    start(h, typed);
 }

@@ -7,16 +7,32 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/text.h"
+#include "vault/hasher.h"
 
 /* No app's name and no address begins so: wrong passwords are counted apart from theirs. */
 #define USER_PREFIX "operator/"
 #define PASSWORD_RULE "operator.password"
+#define SETTINGS_MAX 32
 
 struct operators {
     struct guesses *guesses;
     struct vault *vault;
     struct map *hashes; /* name in lower case -> Argon2id string */
     struct guess_owner owner;
+    struct hasher *setter;
+    struct list settings; /* in the order in which they came */
+    size_t settings_count;
+    struct setting *made; /* whose hash is being made; NULL: it was dropped meanwhile */
+};
+
+/* A password that is to be set. */
+struct setting {
+    struct list node;
+    char *name; /* in lower case */
+    struct secret *typed;
+    operator_done_fn *done;
+    void *ctx;
+    uint64_t tag;
 };
 
 struct job {
@@ -69,17 +85,32 @@ static void load(void *ctx, const char *name, const struct secret *plain, const 
         free(map_put(all->hashes, name, mem_strdup((const char *)secret_bytes(plain).data)));
 }
 
-struct operators *operators_new(struct guesses *guesses, struct vault *v, struct fault *why)
+static void on_made(void *ctx, const struct secret *typed, const char *hash, bool is_right);
+
+struct operators *operators_new(struct loop *l, struct guesses *guesses, struct vault *v, struct fault *why)
 {
     struct operators *all = mem_alloc(sizeof *all);
     all->guesses = guesses;
     all->vault = v;
     all->hashes = map_new();
     all->owner = (struct guess_owner){ all, PASSWORD_CHOSEN, hashes, ended };
+    list_init(&all->settings);
+    all->setter = hasher_new(l, on_made, all);
     if (vault_each(v, VAULT_OPERATOR_PASSWORD, load, all, why))
         return all;
     operators_free(all);
     return NULL;
+}
+
+static void drop(struct operators *all, struct setting *s)
+{
+    if (all->made == s)
+        all->made = NULL;
+    list_remove(&s->node);
+    all->settings_count--;
+    secret_free(s->typed);
+    free(s->name);
+    free(s);
 }
 
 static bool free_hash(void *ctx, const char *key, void *value)
@@ -93,6 +124,9 @@ void operators_free(struct operators *all)
     if (!all)
         return;
     guesses_forget_owner(all->guesses, &all->owner);
+    hasher_free(all->setter);
+    LIST_EACH (node, &all->settings)
+        drop(all, LIST_OF(node, struct setting, node));
     map_each(all->hashes, free_hash, NULL);
     map_free(all->hashes);
     free(all);
@@ -152,25 +186,81 @@ static bool check_password(const char *name, struct bytes password, struct fault
     return true;
 }
 
-bool operators_set_password(struct operators *all, const char *name, struct bytes password, struct fault *why)
+static void set_next(struct operators *all)
 {
-    char hash[PASSWORD_HASH_SIZE], *lower = lowered(name);
-    bool ok = check_password(lower, password, why);
-    if (ok) {
-        struct secret *typed = secret_new(password.data, password.size);
-        password_hash(PASSWORD_CHOSEN, typed, hash);
-        secret_free(typed);
-        ok = vault_put(all->vault, VAULT_OPERATOR_PASSWORD, lower, bytes_of(hash), why);
+    if (list_is_empty(&all->settings) || hasher_is_busy(all->setter))
+        return;
+    all->made = LIST_OF(all->settings.next, struct setting, node);
+    hasher_make(all->setter, PASSWORD_CHOSEN, all->made->typed);
+}
+
+static void conclude(struct operators *all, struct setting *s, bool is_ok, const struct fault *why)
+{
+    struct operator_verdict v = { .is_ok = is_ok, .name = s->name, .why = *why };
+    operator_done_fn *done = s->done;
+    done(s->ctx, s->tag, &v);
+    drop(all, s);
+}
+
+static void on_made(void *ctx, const struct secret *typed, const char *hash, bool is_right)
+{
+    struct operators *all = ctx;
+    struct setting *s = all->made;
+    struct fault why = { 0 };
+    if (s) {
+        bool ok = vault_put(all->vault, VAULT_OPERATOR_PASSWORD, s->name, bytes_of(hash), &why);
+        if (ok)
+            free(map_put(all->hashes, s->name, mem_strdup(hash)));
+        conclude(all, s, ok, &why);
     }
-    if (ok)
-        free(map_put(all->hashes, lower, mem_strdup(hash)));
-    free(lower);
-    return ok;
+    set_next(all);
+}
+
+void operators_set_password(struct operators *all, const char *name, struct bytes password, operator_done_fn *done,
+                            void *ctx, uint64_t tag)
+{
+    struct fault why = { 0 };
+    struct setting *s = mem_alloc(sizeof *s);
+    *s = (struct setting){
+        .name = lowered(name), .typed = secret_new(password.data, password.size), .done = done, .ctx = ctx, .tag = tag
+    };
+    list_append(&all->settings, &s->node);
+    all->settings_count++;
+    if (!check_password(s->name, password, &why)) {
+        conclude(all, s, false, &why);
+    } else if (all->settings_count > SETTINGS_MAX) {
+        fault_set(&why, FAULT_RETRY, "app.busy", "too many passwords are being set at once; try again");
+        conclude(all, s, false, &why);
+    } else {
+        set_next(all);
+    }
+}
+
+void operators_forget_asker(struct operators *all, const void *ctx)
+{
+    LIST_EACH (node, &all->settings) {
+        struct setting *s = LIST_OF(node, struct setting, node);
+        if (s->ctx == ctx)
+            drop(all, s);
+    }
+}
+
+/* Else a removed operator's name would come back with a password. */
+static void refuse_settings_of(struct operators *all, const char *lower)
+{
+    struct fault why;
+    fault_set(&why, FAULT_REJECT, PASSWORD_RULE, "%s was removed meanwhile", lower);
+    LIST_EACH (node, &all->settings) {
+        struct setting *s = LIST_OF(node, struct setting, node);
+        if (text_equal(s->name, lower))
+            conclude(all, s, false, &why);
+    }
 }
 
 bool operators_forget(struct operators *all, const char *name, struct fault *why)
 {
     char *lower = lowered(name);
+    refuse_settings_of(all, lower);
     bool ok = vault_remove(all->vault, VAULT_OPERATOR_PASSWORD, lower, why);
     if (ok)
         free(map_remove(all->hashes, lower));

@@ -164,9 +164,9 @@ bool form_feed(struct form *f, struct bytes in, struct fault *why)
         at += passed;
         if (passed > 0)
             continue;
-        bool ok = f->place == FORM_HEAD                ? add_to_head(f, octet)
-                  : f->matched < f->delimiter_size     ? match(f, octet)
-                                                       : match_tail(f, octet);
+        bool ok = f->place == FORM_HEAD            ? add_to_head(f, octet)
+                  : f->matched < f->delimiter_size ? match(f, octet)
+                                                   : match_tail(f, octet);
         if (!ok)
             return false;
         at++;
@@ -179,6 +179,7 @@ bool form_end(struct form *f, struct fault *why)
     if (f->place == FORM_AFTER)
         return true;
     return fault_set(why, FAULT_REJECT, "api.form",
-                     f->place == FORM_BEFORE ? "there is no part: the boundary that the Content-Type names stands nowhere"
-                                             : "the form is broken off: its last boundary is missing");
+                     f->place == FORM_BEFORE
+                         ? "there is no part: the boundary that the Content-Type names stands nowhere"
+                         : "the form is broken off: its last boundary is missing");
 }

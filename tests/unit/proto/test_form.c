@@ -82,11 +82,12 @@ static void boundaries_of_any_kind_are_taken(void **state)
     char longest[300], form[1000];
     for (size_t i = 0; i < COUNT(types); i++)
         hears(types[i], PART(FIELD, "b") "--x--", "a|||[b]");
-    hears("multipart/form-data; boundary=\"'()+_,-./:=? x\"", "--'()+_,-./:=? x\r\n" FIELD "\r\n\r\nb\r\n--'()+_,-./:=? x--",
-          "a|||[b]");
+    hears("multipart/form-data; boundary=\"'()+_,-./:=? x\"",
+          "--'()+_,-./:=? x\r\n" FIELD "\r\n\r\nb\r\n--'()+_,-./:=? x--", "a|||[b]");
     snprintf(longest, sizeof longest, "multipart/form-data; boundary=%.*s", FORM_BOUNDARY_MOST,
              "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
-    snprintf(form, sizeof form, "--%s\r\n" FIELD "\r\n\r\nb\r\n--%s--", strchr(longest, '=') + 1, strchr(longest, '=') + 1);
+    snprintf(form, sizeof form, "--%s\r\n" FIELD "\r\n\r\nb\r\n--%s--", strchr(longest, '=') + 1,
+             strchr(longest, '=') + 1);
     hears(longest, form, "a|||[b]");
 }
 
@@ -103,8 +104,9 @@ static void only_a_whole_boundary_ends_a_part(void **state)
 {
     const char *type = "multipart/form-data; boundary=x";
     static const char *const bodies[] = {
-        "\r\n", "\r\n\r\n", "\r", "\n", "\r\r\n", "\r\n-", "\r\n--", "\r\n--y", "\r\n--xy", "\r\n--x-", "\r\n--x-y", "\r\n--x \r",
-        "\r\n--x\r", "\r\n--x \t-", "--xx", "-", "\r\n--x \n", "\n--x\n", "x\r\n--", "\r\n--x\r\r", "\r\n--x a\r\n--x\tb",
+        "\r\n",    "\r\n\r\n", "\r",         "\n",        "\r\r\n",     "\r\n-",       "\r\n--",
+        "\r\n--y", "\r\n--xy", "\r\n--x-",   "\r\n--x-y", "\r\n--x \r", "\r\n--x\r",   "\r\n--x \t-",
+        "--xx",    "-",        "\r\n--x \n", "\n--x\n",   "x\r\n--",    "\r\n--x\r\r", "\r\n--x a\r\n--x\tb",
     };
     char form[400], wanted[400];
     for (size_t i = 0; i < COUNT(bodies); i++) {
@@ -121,7 +123,8 @@ static void heads_are_read_as_they_are_written(void **state)
         const char *head, *wanted;
     } cases[] = {
         { "content-disposition:form-data;name=a", "a|||[b]" },
-        { "Content-Type: text/plain; charset=UTF-8\r\nContent-Transfer-Encoding: 8bit\r\nContent-Disposition: form-data; name=\"a\"",
+        { "Content-Type: text/plain; charset=UTF-8\r\nContent-Transfer-Encoding: 8bit\r\nContent-Disposition: "
+          "form-data; name=\"a\"",
           "a||text/plain; charset=UTF-8|8bit[b]" },
         { "Content-Disposition: form-data;\r\n filename=\"f.pdf\";\r\n\tname=\"a\"\r\nX-Other: c", "a|f.pdf||[b]" },
         { FIELD "; filename=\"C:\\folder\\zwei ü.txt\"", "a|C:\\folder\\zwei ü.txt||[b]" },
@@ -163,8 +166,10 @@ static void what_is_no_form_is_refused(void **state)
         { "multipart/form-data; boundary=x", PART(FIELD, "b") "--x-", "broken off" },
         { "multipart/form-data; boundary=x", PART("X: y", "b") "--x--", "no name" },
         { "multipart/form-data; boundary=x", "--x\r\n\r\nb\r\n--x--", "no name" },
-        { "multipart/form-data; boundary=x", PART("Content-Disposition: form-data; name=\"\"", "b") "--x--", "no name" },
-        { "multipart/form-data; boundary=x", PART("Content-Disposition: attachment; name=\"a\"", "b") "--x--", "no name" },
+        { "multipart/form-data; boundary=x", PART("Content-Disposition: form-data; name=\"\"", "b") "--x--",
+          "no name" },
+        { "multipart/form-data; boundary=x", PART("Content-Disposition: attachment; name=\"a\"", "b") "--x--",
+          "no name" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         for (size_t step = 1; step < 1000; step += 998) {

@@ -52,7 +52,7 @@ static int set_up(void **unused)
     world_set_up(unused);
     guesses = guesses_new(w.loop);
     login = login_new(guesses, w.vault, w.directory, NULL);
-    operators = operators_new(guesses, w.vault, NULL);
+    operators = operators_new(w.loop, guesses, w.vault, NULL);
     api_keys = keys_new(w.vault, NULL);
     struct verbs_parts parts = { w.loop, w.vault, w.directory, w.tokens, guesses, login, operators, api_keys };
     verbs = verbs_new(&parts, on_answer, NULL);

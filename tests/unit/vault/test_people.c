@@ -39,7 +39,7 @@ static void open_all(void)
     snprintf(key, sizeof key, "%s/master.key", state);
     vault = vault_open(path, master_key_read("file", key, path, NULL), NULL);
     guesses = guesses_new(loop);
-    operators = operators_new(guesses, vault, NULL);
+    operators = operators_new(loop, guesses, vault, NULL);
     keys = keys_new(vault, NULL);
     assert_non_null(operators);
     assert_non_null(keys);
@@ -90,10 +90,12 @@ static bool check(const char *name, const char *password, const char *host)
 
 static bool set(const char *name, const char *password)
 {
-    struct fault why = { 0 };
-    bool ok = operators_set_password(operators, name, bytes_of(password), &why);
-    assert_true(ok || strcmp(why.id, "operator.password") == 0);
-    return ok;
+    unsigned before = count;
+    operators_set_password(operators, name, bytes_of(password), on_verdict, NULL, 1);
+    while (count == before)
+        turn();
+    assert_true(last.is_ok || strcmp(last.why.id, "operator.password") == 0);
+    return last.is_ok;
 }
 
 static void test_a_password_counts_as_it_is(void **unused)
@@ -120,6 +122,46 @@ static void test_a_new_password_ends_the_old_one(void **unused)
     assert_true(set("anna", "another staple of it"));
     assert_false(check("anna", GOOD, "192.0.2.1"));
     assert_true(check("anna", "another staple of it", "192.0.2.1"));
+}
+
+static void want(const char *name, const char *password, void *asker)
+{
+    operators_set_password(operators, name, bytes_of(password), on_verdict, asker, 1);
+}
+
+static void test_passwords_are_set_one_after_the_other_beside_the_loop(void **unused)
+{
+    for (unsigned i = 0; i < 3; i++)
+        want("anna", i == 0 ? GOOD : i == 1 ? "another staple of it" : "the last one counts", NULL);
+    assert_int_equal(count, 0); /* nobody waited for a hash */
+    while (count < 3)
+        turn();
+    assert_false(check("anna", GOOD, "192.0.2.1"));
+    assert_true(check("anna", "the last one counts", "192.0.2.1"));
+    count = 0;
+    for (unsigned i = 0; i < 33; i++)
+        want("bert", GOOD, NULL);
+    assert_int_equal(count, 1); /* so many may wait, and no more */
+    assert_int_equal(last.why.kind, FAULT_RETRY);
+    operators_forget_asker(operators, NULL);
+}
+
+static void test_what_is_removed_or_not_waited_for_any_more_is_not_set(void **unused)
+{
+    want("anna", GOOD, NULL);
+    want("bert", GOOD, NULL);
+    want("carl", GOOD, &state); /* this one goes away */
+    operators_forget_asker(operators, &state);
+    assert_true(operators_forget(operators, "ANNA", NULL));
+    assert_int_equal(count, 1);
+    assert_false(last.is_ok);
+    while (count < 2)
+        turn();
+    assert_true(last.is_ok);
+    assert_true(operators_has_password(operators, "bert"));
+    assert_false(operators_has_password(operators, "anna"));
+    assert_false(operators_has_password(operators, "carl"));
+    want("carl", GOOD, NULL); /* and one may still be made when all ends */
 }
 
 static void test_easy_ones_are_refused(void **unused)
@@ -169,6 +211,7 @@ static void test_a_thousand_wrong_ones_lock_out_their_sender_alone(void **unused
 static void test_a_cancelled_question_is_dropped(void **unused)
 {
     assert_true(set("anna", GOOD));
+    count = 0;
     operators_check(operators, "anna", bytes_of(GOOD), "192.0.2.1", on_verdict, &state, 7);
     guesses_cancel(guesses, &state, 7);
     loop_advance(loop, 100);
@@ -266,6 +309,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_a_password_counts_as_it_is),
         CASE(test_a_new_password_ends_the_old_one),
+        CASE(test_passwords_are_set_one_after_the_other_beside_the_loop),
+        CASE(test_what_is_removed_or_not_waited_for_any_more_is_not_set),
         CASE(test_easy_ones_are_refused),
         CASE(test_a_thousand_wrong_ones_lock_out_their_sender_alone),
         CASE(test_a_cancelled_question_is_dropped),
