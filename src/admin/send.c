@@ -53,6 +53,8 @@ static bool respond_refused(struct submission *s)
 {
     unsigned status = status_of(s);
     char detail[FAULT_TEXT_SIZE * 2];
+    if (s->where)
+        fault_wrap(&s->why, "%.120s", s->where + (*s->where == '/'));
     text_sanitize(bytes_of(s->why.text), detail, sizeof detail);
     upload_fini(&s->aside);
     upload_fini(&s->request->upload);

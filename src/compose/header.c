@@ -14,15 +14,20 @@ bool compose_is_value(const char *text)
     return text_is_utf8(bytes_of(text));
 }
 
-static bool is_own(const char *name)
+/* What says it instead; "" : nothing, as the message gets its own. NULL: it may be set. */
+static const char *own_of(const char *name)
 {
-    static const char *const own[] = { "From", "To",         "Cc",           "Bcc",      "Subject",
-                                       "Date", "Message-ID", "MIME-Version", "Reply-To", "Received" };
-    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
-        if (text_equal_nocase(name, own[i]))
-            return true;
+    static const struct {
+        const char *name, *member;
+    } own[] = { { "From", "from" },         { "To", "to" },           { "Cc", "cc" },     { "Bcc", "bcc" },
+                { "Reply-To", "reply_to" }, { "Subject", "subject" }, { "Date", "" },     { "Message-ID", "" },
+                { "MIME-Version", "" },     { "Received", "" },       { "Content-", "" }, { NULL, NULL } };
+    for (size_t i = 0; own[i].name; i++) {
+        bool is_prefix = own[i].name[strlen(own[i].name) - 1] == '-';
+        if (is_prefix ? bytes_starts_nocase(bytes_of(name), own[i].name) : text_equal_nocase(name, own[i].name))
+            return own[i].member;
     }
-    return bytes_starts_nocase(bytes_of(name), "Content-");
+    return NULL;
 }
 
 /* RFC 5322 2.2; and short enough for a line of its own. */
@@ -39,7 +44,11 @@ static bool check_field(const struct compose_field *f, size_t index, struct comp
 {
     if (!is_name(f->name))
         return compose_refuse(where, COMPOSE_HEADER, index, why, "\"%.100s\" is no name of a header field", f->name);
-    if (is_own(f->name))
+    const char *own = own_of(f->name);
+    if (own && *own)
+        return compose_refuse(where, COMPOSE_HEADER, index, why,
+                              "%s can't be set here; \"%s\" beside \"headers\" does it", f->name, own);
+    if (own)
         return compose_refuse(where, COMPOSE_HEADER, index, why, "%s can't be set here; the message gets its own",
                               f->name);
     if (!compose_is_value(f->value))

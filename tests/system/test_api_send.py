@@ -161,7 +161,9 @@ def attachment(**members):
 
 
 @pytest.mark.parametrize("body, status, place, says", [
-    ({**GOOD, "subjct": "x"}, 422, "/subjct", 'did you mean "subject"'),
+    ({**GOOD, "subjct": "x"}, 422, "/subjct", 'subjct: there is no such field; did you mean "subject"'),
+    ({**GOOD, "date": "x"}, 422, "/date", "date: there is no such field"),
+    ({**GOOD, "headers": {"reply-to": "x@y.example"}}, 422, "/headers/reply-to", '"reply_to" beside'),
     ({**GOOD, "to": [TO, 7]}, 422, "/to/1", "must be a text"),
     ({**GOOD, "to": [TO, "alice"]}, 422, "/to/1", "no address"),
     ({**GOOD, "to": []}, 422, "/to", "nobody is to receive it"),
