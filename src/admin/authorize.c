@@ -105,6 +105,11 @@ static void link_made(struct request *r)
 
 void mailbox_owner_link(struct request *r)
 {
+    if (!r->admin->console) {
+        respond_finding(r, 409, "console.off",
+                        "console.address is none, so there is nothing that a link could lead to");
+        return;
+    }
     request_ask(r, ADMIN_PEER_VAULT, "owner.link", json_pack("{s:s}", "address", r->params[0]));
     request_then(r, link_made);
 }

@@ -168,6 +168,46 @@ static int run_resume(struct cli *cli)
     return do_with(cli, "resume", "goes on");
 }
 
+/* ---- a link for the owner ---- */
+
+static bool is_of_this_machine(const char *url)
+{
+    const char *host = strstr(url, "://");
+    return host && (bytes_starts_nocase(bytes_of(host + 3), "localhost") || strncmp(host + 3, "127.", 4) == 0 ||
+                    strncmp(host + 3, "[::1]", 5) == 0);
+}
+
+static void print_link(const json_t *reply)
+{
+    const char *url = json_string_value(json_object_get(reply, "url"));
+    const char *user = json_string_value(json_object_get(reply, "user"));
+    if (!url)
+        return;
+    fprintf(stderr, "Send this to %s; it works until the mailbox is signed in, for 7 days:\n",
+            user ? user : "the owner");
+    printf("%s\n", url);
+    if (is_of_this_machine(url))
+        fprintf(stderr, "postern: only this machine can open it; set console.public-url to the console's address as "
+                        "others reach it, then: postern reload\n");
+}
+
+static int run_link(struct cli *cli)
+{
+    struct api_reply reply = { 0 };
+    struct api *api = api_open(cli);
+    if (!api)
+        return CLI_REFUSED;
+    const char *path = object_path(cli, OBJECT_MAILBOX, cli_operand(cli, 0));
+    int status = show_call(cli, api, "POST", arena_printf(cli->arena, "%s/owner-link", path), NULL, &reply);
+    if (status == CLI_DONE && cli->is_json)
+        show_json(reply.json);
+    else if (status == CLI_DONE)
+        print_link(reply.json);
+    api_reply_fini(&reply);
+    api_close(api);
+    return status;
+}
+
 /* ---- rows ---- */
 
 #define SERVER_OPTIONS(protocol, prefix, NAME) \
@@ -212,6 +252,7 @@ const struct action mailbox_actions[] = {
     { "remove", "ADDRESS", "Forget it and its grant.", NULL, run_remove, false },
     { "authorize", "ADDRESS", "Sign it in: prints an address to open, and waits.", authorize_options, authorize_run,
       true },
+    { "link", "ADDRESS", "A link by which its owner signs it in, without any account here.", NULL, run_link, true },
     { "test", "ADDRESS", "Try the way out or in, step by step; with --to a message is sent.", test_options, test_run,
       true },
     { "pause", "ADDRESS", "Keep its mail waiting.", NULL, run_pause, true },

@@ -148,6 +148,23 @@ def test_an_owner_signs_in_by_a_link(person):
     assert over.status == 404 and over.finding == "owner.link", "once"
 
 
+def test_the_command_prints_a_link(person):
+    done = person.gateway.cli("mailbox", "link", MAILBOX)
+    url = done.stdout.strip()
+    assert "\n" not in url and "/owner/" in url and MAILBOX in done.stderr and "console.public-url" in done.stderr
+    assert person.stranger.post("owner/look", {"token": url.rsplit("/", 1)[1]}).json["address"] == MAILBOX
+    config = person.gateway.config
+    text = config.read_text()
+    config.write_text(text.replace("console: {", 'console: { public-url: "https://mail.example.org/",'))
+    person.gateway.prepare("reload")
+    done = person.gateway.cli("mailbox", "link", MAILBOX)
+    assert done.stdout.startswith("https://mail.example.org/owner/") and "public-url" not in done.stderr
+    config.write_text(text.replace(f'address: "127.0.0.1:{person.stranger.port}"', "address: none"))
+    person.gateway.prepare("reload")
+    done = person.gateway.cli("mailbox", "link", MAILBOX, check=False)
+    assert done.returncode == 1 and "console.address" in done.stderr and not done.stdout
+
+
 def test_an_owner_uses_a_code(world):
     person = Person(world, grant="device")
     person.sandbox.set("auto-device", "approve")
