@@ -110,6 +110,7 @@ struct request {
     const char *method, *path;
     const char *host;                  /* address it came from, as principal.host */
     bool is_secure;                    /* by TLS, here or at a proxy that we believe */
+    bool is_passed_on_unnamed;         /* so it says, but not by a proxy that we know */
     const struct session *session;     /* NULL: not by a cookie, or it has ended since */
     request_fn *known;                 /* what runs when the vault has said who asks */
     bool is_key_checked;               /* by a key, else by an app's password */
@@ -180,6 +181,7 @@ struct admin {
     struct directory *directory;
     struct sessions *sessions;
     bool is_entra_shut;      /* as it was told last */
+    bool is_proxy_told;      /* that one is not named */
     struct openapi *openapi; /* NULL: nobody needed it yet */
     json_t *entra_groups;    /* user name -> ids of groups, as of the last sign-in; NULL: none yet */
     struct loop_timer sweep;

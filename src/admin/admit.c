@@ -49,7 +49,8 @@ static bool keeps_to_mailboxes(struct request *r, const struct admin_route *rout
 
 static bool is_monitor(struct request *r, const struct admin_route *route)
 {
-    return route->run == metrics_get && guard_host_is_in(&r->admin->conf->console.metrics_from, r->host);
+    return route->run == metrics_get && !r->is_passed_on_unnamed &&
+           guard_host_is_in(&r->admin->conf->console.metrics_from, r->host);
 }
 
 static bool may(struct request *r, const struct admin_route *route)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "admin/admin_private.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "net/addr.h"
 
@@ -84,6 +85,19 @@ static bool peer_address(struct request *r, struct net_addr *out)
     return true;
 }
 
+/* All that comes through a web server that nobody named looks as if that one asked: it counts as one address, and on this machine
+ * as a near one. */
+static void look_for_unnamed_proxy(struct request *r)
+{
+    static const char *const fields[] = { "X-Forwarded-For", "X-Forwarded-Proto", "Forwarded" };
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        r->is_passed_on_unnamed = r->is_passed_on_unnamed || request_header(r, fields[i]);
+    if (!r->is_passed_on_unnamed || r->admin->is_proxy_told)
+        return;
+    r->admin->is_proxy_told = true;
+    log_warn("console.proxy-unnamed", LOG_TEXT("host", r->host));
+}
+
 /* False: over an open line, from another machine to us or to a proxy; refused. */
 static bool came_safely(struct request *r)
 {
@@ -99,6 +113,8 @@ static bool came_safely(struct request *r)
     r->is_secure = r->is_secure || text_equal_nocase(scheme, "https");
     if (is_passed_on)
         r->host = forwarded_for(r, r->host);
+    else
+        look_for_unnamed_proxy(r);
     if (text_equal_nocase(scheme, "http"))
         respond_finding(r, 403, "console.plain-proxy", "a request from %s came to the web server at %s without TLS",
                         r->host, host);

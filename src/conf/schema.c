@@ -35,7 +35,8 @@ const struct conf_row conf_rows[] = {
       "Addresses of web servers that pass requests on; only they may come without TLS from other machines, and only "
       "their X-Forwarded-For and X-Forwarded-Proto are believed. What they say came to them by http is refused." },
     { "console.metrics-from", CONF_RANGES, AT(console.metrics_from), "", "127.0.0.0/8, ::1", RELOADABLE,
-      "Addresses that may read /metrics without a sign-in." },
+      "Addresses that may read /metrics without a sign-in, but not through a web server that console.proxy does not "
+      "name." },
     { "console.session", CONF_DURATION, AT(console.session_s), "5m..30d", "12h", RELOADABLE,
       "Who signed in to the console has to do it again after this long." },
     { "console.session-idle", CONF_DURATION, AT(console.session_idle_s), "1m..7d", "30m", RELOADABLE,

@@ -121,11 +121,20 @@ def test_who_may_read_the_numbers(world):
     from harness import Gateway
     g = Gateway(world)
     assert g.console().get("/metrics").status == 200, "a program on this machine"
+    for field, value in {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https", "Forwarded": "for=203.0.113.9"}.items():
+        answer = g.console().get("/metrics", headers={field: value})
+        assert answer.status == 401, "it came to a web server on this machine, who knows from where"
+    assert len(g.events("console.proxy-unnamed", host="127.0.0.1")) == 1
     g.stop()
     text = g.config.read_text()
     g.config.write_text(text.replace("console: {", 'console: { metrics-from: ["192.0.2.0/24"],'))
     g.start()
     assert g.console().get("/metrics").status == 401 and g.local().get("/metrics").status == 200
+    g.config.write_text(text.replace("console: {", 'console: { metrics-from: ["192.0.2.0/24"], proxy: [127.0.0.1],'))
+    g.prepare("reload")
+    for host, status in (("192.0.2.7", 200), ("203.0.113.9", 401)):
+        assert g.console().get("/metrics", headers={"X-Forwarded-For": host}).status == status, host
+    assert len(g.events("console.proxy-unnamed")) == 1
 
 
 def test_health_tells_strangers_no_more_than_they_need(tenant):
