@@ -148,8 +148,13 @@ static bool match_tail(struct form *f, uint8_t octet)
 /* As far as surely no boundary begins; SIZE_MAX: the host has refused. */
 static size_t pass(struct form *f, struct bytes in)
 {
-    const uint8_t *end = memchr(in.data, '\r', in.size);
-    size_t size = end ? (size_t)(end - in.data) : in.size;
+    size_t size = 0;
+    for (; size < in.size; size++) {
+        const uint8_t *end = memchr(in.data + size, '\r', in.size - size);
+        size = end ? (size_t)(end - in.data) : in.size;
+        if (!end || in.size - size < 4 || memcmp(end, f->delimiter, 4) == 0)
+            break;
+    }
     return give(f, in.data, size) ? size : SIZE_MAX;
 }
 
