@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from scene import Receiver, Scene
+from scene import PASSWORDS, Receiver, Scene
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +28,17 @@ def test_an_endpoint_is_made_tested_and_gets_mail(person, scene):
     assert json.loads(scene.receiver.bodies[-1])["subject"] == "A question"
     person.go("/inbound").until(lambda: [r for r in person.rows("Mail that came in") or [] if r[1].startswith("A question") and r[2] == "handed over"], "it is listed")
     person.check()
+
+
+def test_a_session_that_ends_behind_a_form_leaves_it_as_it_is(person, scene):
+    """The page follows what arrives, so it hears of the end by itself: the password is asked for in place."""
+    person.expects(401)
+    person.go("/endpoints/crm").unfold("Patience").fill("Hours of retries", "9")
+    assert scene.session(scene.ADMINISTRATOR).delete("session").status == 204  # the same session as the browser's
+    scene.renew(scene.ADMINISTRATOR)
+    person.sees("Your session has ended").fill("Password", PASSWORDS[scene.ADMINISTRATOR]).press("Sign in")
+    person.press("Save").sees("crm is saved")
+    assert scene.gateway.asked("GET", "endpoints/crm")["patience_h"] == 9
 
 
 def test_what_is_parked_is_tried_again(person, scene):

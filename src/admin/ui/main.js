@@ -92,8 +92,15 @@ class Page {
   /* What a fault of work in the background means: the end of the session leads to the sign-in, the banner tells of others. */
   lost(error) {
     if (this.signal.aborted || error.name === 'AbortError') return;
-    if (error.kind === 'session') go(signInPath(), { replace: true });
+    if (error.kind === 'session' && this.hasTyped) this.signInHere();
+    else if (error.kind === 'session') go(signInPath(), { replace: true });
     else if (!(error instanceof Refused)) console.error(error);
+  }
+
+  /* A half-filled form stays where it is. Asked once: who says no is asked again by what they do next. */
+  signInHere() {
+    if (!this.wasAsked) signInAgain();
+    this.wasAsked = true;
   }
 
   every(seconds, fn) {
@@ -222,7 +229,7 @@ if ('scrollRestoration' in history) history.scrollRestoration = 'manual';
 /* A change that meets the end of the session asks for the password on the spot: what was typed stays. A read goes to the page. */
 session.renew = async (method) => {
   if (method === 'GET') {
-    session.who = { signed_in: false, rights: [] };
+    session.who = { signed_in: false, rights: [], name: session.who.name };
     return false;
   }
   const { who } = session;
@@ -231,6 +238,7 @@ session.renew = async (method) => {
   session.who = { ...now, name: who.name };
   return signInAgain();
 };
+main.addEventListener('input', (event) => { if (current && event.target.closest('form')) current.hasTyped = true; });
 session.watchers.add(mark);
 
 async function begin() {
