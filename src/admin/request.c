@@ -187,12 +187,14 @@ void respond_fd(struct request *r, int fd, const char *content_type)
 }
 
 /* RFC 9457, always with a finding. What was seen may be anything; JSON wants UTF-8. */
-static json_t *problem_json(unsigned status, const struct fault *why)
+static json_t *problem_json(const struct request *r, unsigned status, const struct fault *why)
 {
     char detail[FAULT_TEXT_SIZE * 2];
+    bool is_of_mailbox = r->route && r->route->scope == SCOPE_MAILBOX;
+    const struct finding_facts facts = { .mailbox = is_of_mailbox ? r->params[0] : NULL };
     text_sanitize(bytes_of(why->text), detail, sizeof detail);
     return json_pack("{s:s, s:s, s:i, s:s, s:[o]}", "type", "about:blank", "title", "Refused", "status", (int)status,
-                     "detail", detail, "findings", finding_json_of_fault(why, NULL));
+                     "detail", detail, "findings", finding_json_of_fault(why, &facts));
 }
 
 static unsigned status_of(const struct fault *why)
@@ -215,7 +217,7 @@ static unsigned status_of(const struct fault *why)
 void respond_fault(struct request *r, const struct fault *why)
 {
     unsigned status = status_of(why);
-    respond_json(r, status, problem_json(status, why));
+    respond_json(r, status, problem_json(r, status, why));
 }
 
 void respond_finding(struct request *r, unsigned status, const char *id, const char *format, ...)
@@ -226,7 +228,7 @@ void respond_finding(struct request *r, unsigned status, const char *id, const c
     vsnprintf(seen.text, sizeof seen.text, format, args);
     va_end(args);
     snprintf(seen.id, sizeof seen.id, "%s", id);
-    respond_json(r, status, problem_json(status, &seen));
+    respond_json(r, status, problem_json(r, status, &seen));
 }
 
 void respond_misfit(struct request *r, unsigned status, const char *id, const char *member, const char *where,
@@ -236,7 +238,7 @@ void respond_misfit(struct request *r, unsigned status, const char *id, const ch
     struct fault why;
     text_sanitize(bytes_of(where), shown, sizeof shown);
     fault_set(&why, FAULT_REJECT, id, "%.120s%s%s", shown + (*shown == '/'), *shown ? ": " : "", text);
-    json_t *problem = problem_json(status, &why);
+    json_t *problem = problem_json(r, status, &why);
     json_object_set_new(problem, member, json_string(shown));
     respond_json(r, status, problem);
 }
@@ -256,7 +258,7 @@ bool respond_unless_ok(struct request *r, struct ask *a)
 }
 
 /* A role says what it knows; the rest of a problem document is put in here. */
-static json_t *whole_problem(unsigned status, json_t *said /* lent */)
+static json_t *whole_problem(const struct request *r, unsigned status, json_t *said /* lent */)
 {
     static const char *const members[] = { "title", "detail" };
     const char *title = json_string_value(json_object_get(said, "title"));
@@ -270,7 +272,7 @@ static json_t *whole_problem(unsigned status, json_t *said /* lent */)
               !text_is_empty(detail) ? detail
               : title                ? title
                                      : "the role that was asked said no more than that");
-    json_t *problem = problem_json(status, &why);
+    json_t *problem = problem_json(r, status, &why);
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         if (!text_is_empty(json_string_value(json_object_get(said, members[i]))))
             json_object_set(problem, members[i], json_object_get(said, members[i]));
@@ -284,7 +286,7 @@ static json_t *whole_problem(unsigned status, json_t *said /* lent */)
 void respond_ask(struct request *r, struct ask *a)
 {
     if (a->status >= 400)
-        respond_json(r, a->status, whole_problem(a->status, a->json));
+        respond_json(r, a->status, whole_problem(r, a->status, a->json));
     else if (a->status == 204 || !a->json)
         respond_empty(r, 204);
     else

@@ -397,6 +397,8 @@ def test_an_app_sends_with_its_password_as_itself(tenant):
     off = app.post("messages", GOOD)
     assert off.status == 403 and off.finding == "mailbox.protocol" and FROM in off.json["findings"][0]["fix"][0], off
     assert "--protocols smtp pop3" in off.json["detail"]
+    unkept = app.get(f"mailboxes/{FROM}/inbox")
+    assert unkept.status == 404 and f"--mailbox {FROM} --keep" in unkept.json["findings"][0]["fix"][0], unkept
     wrong = tenant.gateway.console(basic=("erp", "wrong"))
     assert wrong.post("messages", body, headers=headers).status == 401
     assert tenant.gateway.console().post("messages", GOOD).status == 401
