@@ -21,10 +21,12 @@ static bool is_allowed(const struct bridge *b, const struct app *a, const struct
     uint32_t protocol = bridge_protocol(b);
     if (a->allow && !(a->allow & protocol))
         return fault_set(why, FAULT_REJECT, "app.protocol", "%s may not use this protocol", a->name);
+    uint32_t wanted = m->protocols | protocol;
     if (m->protocols && !(m->protocols & protocol))
         return fault_set(why, FAULT_REJECT, "mailbox.protocol",
-                         "mailbox %s is not switched on for %s: postern mailbox set %s --protocols", m->address,
-                         name_of(protocol), m->address);
+                         "mailbox %s is not switched on for %s: postern mailbox set %s --protocols%s%s%s", m->address,
+                         name_of(protocol), m->address, wanted & OBJECT_SMTP ? " smtp" : "",
+                         wanted & OBJECT_IMAP ? " imap" : "", wanted & OBJECT_POP3 ? " pop3" : "");
     if (protocol == OBJECT_SMTP && *a->force_sender)
         return fault_set(why, FAULT_REJECT, "bridge.force-sender",
                          "app '%s' is set to send as %s, which only a listener with mode queue can see to", a->name,

@@ -37,6 +37,14 @@ static const struct choice protocol_choices[] = {
     { "smtp", OBJECT_SMTP }, { "imap", OBJECT_IMAP }, { "pop3", OBJECT_POP3 }, { "http", OBJECT_HTTP }, { NULL, 0 },
 };
 
+/* What a provider offers for a mailbox. */
+static const struct choice mail_choices[] = {
+    { "smtp", OBJECT_SMTP },
+    { "imap", OBJECT_IMAP },
+    { "pop3", OBJECT_POP3 },
+    { NULL, 0 },
+};
+
 static const struct choice watch_choices[] = {
     { "default", ENDPOINT_WATCH_DEFAULT },
     { "idle", ENDPOINT_WATCH_IDLE },
@@ -172,7 +180,7 @@ static const struct field mailbox_fields[] = {
       .help = "Who signs in, if not the address: the delegate of a shared mailbox." },
     { TEXTS("aliases", mailbox, aliases, rule_address), .help = "Own other addresses it may send as." },
     { TEXTS("shared", mailbox, shared, rule_address), .help = "Others' addresses it holds the Send As right on." },
-    { SET("protocols", mailbox, protocols, protocol_choices), .help = "Protocols switched on; none named: all." },
+    { SET("protocols", mailbox, protocols, mail_choices), .help = "Protocols switched on; none named: all." },
     { GROUP("smtp", mailbox, smtp, server_fields), .help = "Instead of the provider's submission server." },
     { GROUP("imap", mailbox, imap, server_fields), .help = "Instead of the provider's IMAP server." },
     { GROUP("pop3", mailbox, pop3, server_fields), .help = "Instead of the provider's POP3 server." },

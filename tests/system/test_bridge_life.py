@@ -94,7 +94,7 @@ def test_an_app_is_held_to_its_protocols_and_addresses(room):
     with wire:
         assert answer.startswith(b"-ERR [SYS/PERM] "), answer
     event = g.wait_event("bridge.refused", mailbox=MAILBOX)
-    assert event["finding"] and "--protocols" in event["text"]
+    assert event["finding"] and f"set {MAILBOX} --protocols smtp pop3" in event["text"]
 
 
 def test_a_mailbox_that_needs_a_person_says_so_in_a_line(room):

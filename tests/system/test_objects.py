@@ -57,6 +57,12 @@ def test_the_name_in_the_path_is_enough(tenant):
     assert local.put("mailboxes/desk@contoso.example", {"registration": "m365", "grant": "app"}).json["address"] == "desk@contoso.example"
 
 
+def test_a_mailbox_has_no_protocol_that_no_provider_speaks(tenant):
+    refused = tenant.gateway.local().patch("mailboxes/shop@contoso.example", {"protocols": ["http"]})
+    assert refused.status == 422 and "smtp, imap, pop3" in refused.json["detail"] and "http" not in refused.json["detail"]
+    assert tenant.gateway.local().get("mailboxes/shop@contoso.example").json["protocols"] == []
+
+
 def test_long_lists_come_in_pages(tenant):
     local = tenant.gateway.local()
     names = sorted(["erp"] + [f"App{i:02}" for i in range(25)], key=str.lower)

@@ -354,7 +354,7 @@ static void fill_directory(struct world *w, const char *tls, const char *ca_file
     world_put(w, OBJECT_MAILBOX, "shop@a.example",
               "{\"address\":\"shop@a.example\",\"registration\":\"reg\",\"grant\":\"code\"}");
     world_put(w, OBJECT_MAILBOX, "send@a.example",
-              "{\"address\":\"send@a.example\",\"registration\":\"reg\",\"grant\":\"code\",\"protocols\":[\"http\"]}");
+              "{\"address\":\"send@a.example\",\"registration\":\"reg\",\"grant\":\"code\",\"protocols\":[\"smtp\"]}");
     world_put(w, OBJECT_APP, "web", "{\"name\":\"web\",\"mailboxes\":[\"shop@a.example\",\"send@a.example\"]}");
     world_put(w, OBJECT_APP, "poster", "{\"name\":\"poster\",\"mailboxes\":[\"shop@a.example\"],\"allow\":[\"http\"]}");
     world_put(w, OBJECT_APP, "forced",
