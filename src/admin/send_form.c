@@ -5,6 +5,9 @@
 #include "admin/send.h"
 #include "base/text.h"
 #include "object/object.h"
+#include "proto/mime/western.h"
+
+#define WESTERN_PIECE 4096
 
 enum part_kind { PART_FIELD, PART_TEXT, PART_FILE, PART_MESSAGE };
 
@@ -12,6 +15,7 @@ enum part_kind { PART_FIELD, PART_TEXT, PART_FILE, PART_MESSAGE };
 struct send_part {
     const char *key, *file;
     enum part_kind kind;
+    bool is_western;  /* a text in ISO-8859-1, as Java's HTTP client writes it where nobody says more */
     struct buf value; /* of a field */
     uint64_t size;
 };
@@ -149,6 +153,16 @@ static bool is_plain(const char *type)
     return !*type || bytes_starts_nocase(bytes_of(type), "text/plain");
 }
 
+static bool take_charset(struct submission *s, const char *type)
+{
+    const char *charset = form_parameter(s->request->arena, type, "charset");
+    s->part->is_western = charset && western_is_name(charset);
+    if (text_is_empty(charset) || s->part->is_western || text_equal_nocase(charset, "utf-8") ||
+        text_equal_nocase(charset, "us-ascii"))
+        return true;
+    return send_refuse(s, s->part->key, "api.field", "charset %.40s is not taken; send it in UTF-8", charset);
+}
+
 static bool open_part(struct submission *s, const char *type, const char *encoding)
 {
     struct send_part *p = s->part;
@@ -168,6 +182,8 @@ static bool open_part(struct submission *s, const char *type, const char *encodi
                            "Content-Transfer-Encoding: %.40s is not taken in forms; send the "
                            "octets as they are (RFC 7578 4.7)",
                            encoding);
+    if ((find_field(p->key) || is_text(p->key)) && !take_charset(s, type))
+        return false;
     if (find_field(p->key)) {
         p->kind = PART_FIELD;
         return true;
@@ -213,6 +229,26 @@ static bool add_to_field(struct submission *s, struct bytes in)
     return true;
 }
 
+static bool add_to_text(struct submission *s, struct bytes in)
+{
+    if (s->part->kind == PART_FIELD)
+        return add_to_field(s, in);
+    if (!text_utf8_feed(&s->utf8, in))
+        return send_refuse(s, s->part->key, "api.field", "it is not text in UTF-8");
+    return send_content_add(s, in);
+}
+
+static bool add_western(struct submission *s, struct bytes in)
+{
+    uint8_t utf8[3 * WESTERN_PIECE];
+    for (size_t at = 0; at < in.size; at += WESTERN_PIECE) {
+        size_t size = western_to_utf8(bytes_slice(in, at, at + WESTERN_PIECE), utf8);
+        if (!add_to_text(s, (struct bytes){ utf8, size }))
+            return false;
+    }
+    return true;
+}
+
 static bool add_to_part(void *ctx, struct bytes in)
 {
     struct submission *s = ctx;
@@ -220,13 +256,10 @@ static bool add_to_part(void *ctx, struct bytes in)
     s->part->size += in.size;
     switch (s->part->kind) {
     case PART_FIELD:
-        return add_to_field(s, in);
+    case PART_TEXT:
+        return s->part->is_western ? add_western(s, in) : add_to_text(s, in);
     case PART_MESSAGE:
         return send_json_add(s, in);
-    case PART_TEXT:
-        if (!text_utf8_feed(&s->utf8, in))
-            return send_refuse(s, s->part->key, "api.field", "it is not text in UTF-8");
-        return send_content_add(s, in);
     case PART_FILE:
         break;
     }

@@ -31,6 +31,9 @@ struct form_host {
 
 struct form;
 
+/* Value of that parameter in `field` ("text/plain; charset=x"), wherever it stands; in the arena. NULL: it is not there. */
+const char *form_parameter(struct arena *arena, const char *field, const char *name);
+
 /* In the arena, with what it needs; heads come and go in one of their own, so form_free() is wanted. NULL with a fault. */
 struct form *form_new(struct arena *arena, const char *content_type, const struct form_host *host, void *ctx,
                       struct fault *why);

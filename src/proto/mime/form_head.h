@@ -4,8 +4,6 @@
 
 #include "proto/mime/form.h"
 
-/* Value of that parameter in `field` ("multipart/form-data; boundary=x"), wherever it stands; in the arena. NULL: it is not there. */
-const char *form_parameter(struct arena *arena, const char *field, const char *name);
 /* What stands before a part's first empty line. The part's texts are in the arena. */
 bool form_head_read(struct arena *arena, struct bytes head, struct form_part *out, struct fault *why);
 

@@ -8,7 +8,9 @@
 
 #include <cmocka.h>
 
+#include "base/text.h"
 #include "proto/mime/form.h"
+#include "proto/mime/western.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 #define PART(head, body) "--x\r\n" head "\r\n\r\n" body "\r\n"
@@ -202,6 +204,19 @@ static void a_head_has_an_end_and_a_host_that_refuses_is_heard(void **state)
     buf_fini(&form);
 }
 
+static void western_text_becomes_utf8(void **state)
+{
+    uint8_t all[256], out[3 * sizeof all];
+    for (size_t i = 0; i < sizeof all; i++)
+        all[i] = (uint8_t)i;
+    struct bytes utf8 = { out, western_to_utf8((struct bytes){ all, sizeof all }, out) };
+    assert_true(text_is_utf8(utf8));
+    assert_int_equal(utf8.size, 128 + 17 * 3 + (128 - 17) * 2);
+    utf8.size = western_to_utf8(BYTES_LIT("a\x80\x81\x9f\xa0\xfc\xff"), out);
+    assert_true(bytes_equal(utf8, BYTES_LIT("a\u20ac\xc2\x81\u0178\u00a0\u00fc\u00ff")));
+    assert_true(western_is_name("ISO-8859-1") && western_is_name("Windows-1252") && !western_is_name("iso-8859-15"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +225,7 @@ int main(void)
         cmocka_unit_test(only_a_whole_boundary_ends_a_part),
         cmocka_unit_test(heads_are_read_as_they_are_written),
         cmocka_unit_test(what_is_no_form_is_refused),
+        cmocka_unit_test(western_text_becomes_utf8),
         cmocka_unit_test(a_head_has_an_end_and_a_host_that_refuses_is_heard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
