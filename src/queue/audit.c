@@ -44,18 +44,28 @@ bool audit_write(struct ask *a, const struct audit_note *note, struct fault *why
     return ok;
 }
 
-json_t *audit_difference(const json_t *before, const json_t *after)
+/* Of a group only what differs in it, as "limits.connections": nobody finds it in the whole. */
+static void add_differences(json_t *changes, const char *group, const json_t *before, const json_t *after)
 {
     const json_t *from = after ? after : before;
-    json_t *changes = json_object();
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)from, name, value)
     {
         json_t *old = before ? json_object_get(before, name) : NULL, *new = after ? value : NULL;
-        if (!old || !new || !json_equal(old, new))
-            json_object_set_new(changes, name, json_pack("[O?, O?]", old, new));
+        char *full = mem_printf("%s%s%s", group, *group ? "." : "", name);
+        if (json_is_object(old) && json_is_object(new))
+            add_differences(changes, full, old, new);
+        else if (!old || !new || !json_equal(old, new))
+            json_object_set_new(changes, full, json_pack("[O?, O?]", old, new));
+        free(full);
     }
+}
+
+json_t *audit_difference(const json_t *before, const json_t *after)
+{
+    json_t *changes = json_object();
+    add_differences(changes, "", before, after);
     return changes;
 }
 

@@ -346,7 +346,7 @@ struct audit_note {
 bool audit_write(struct ask *a, const struct audit_note *note, struct fault *why);
 /* One line for all those ids, with the first of them, into the transaction that is committed next. */
 bool audit_write_ids(struct ask *a, const char *action, const char *kind, const json_t *done, struct fault *why);
-/* {"field": [old, new]} of what differs; given. NULL: it was not there, or is no more. */
+/* {"field": [old, new], "group.field": [old, new]} of what differs; given. NULL: it was not there, or is no more. */
 json_t *audit_difference(const json_t *before, const json_t *after);
 
 /* drop_box.c */

@@ -53,15 +53,18 @@ def test_a_change_is_shown_and_then_made(tenant):
     before = state_of(g)
     document = yaml.safe_load(export(g))
     document["apps"][0]["any-sender"] = True
+    document["mailboxes"][0]["limits"] = {"connections": 3}
     document["mailboxes"].append({"address": "desk@contoso.example", "registration": "m365", "grant": "app"})
     text = yaml.safe_dump(document)
     shown = apply(g, text, "--dry-run").stdout
     assert "~ app erp\n    any_sender: false -> true\n" in shown and "+ mailbox desk@contoso.example\n" in shown
+    assert f"~ mailbox {BOX}\n    limits.connections: 0 -> 3\n" in shown, "and no more of the group than what differs"
     assert state_of(g) == before
     refused = g.cli("apply", g.world.file("d.yaml", text), check=False, stdin="")
     assert refused.returncode == 1 and "--yes" in refused.stderr and state_of(g) == before
     apply(g, text)
     assert "erp" in g.cli("audit", "--json").stdout, "each change has its line, as if it had been made alone"
+    assert "limits.connections: 0 -> 3" in g.cli("audit").stdout
     assert g.json("app", "show", "erp")["any_sender"] is True and ("mailboxes", "desk@contoso.example") in state_of(g)
     del document["mailboxes"][-1]
     assert "nothing would change" in apply(g, yaml.safe_dump(document)).stdout

@@ -71,7 +71,7 @@ REGISTRATION = {"name": "second", "provider": "sandbox", "tenant": "contoso.exam
 # Who does it is anna; in this order. The changes that are named must be there as they are; None: the line has none.
 CHANGES = [
     ("PUT", "providers/plain", PROVIDER, "add", "provider", "plain", {"name": [None, "plain"]}),
-    ("PATCH", "providers/plain", {"smtp": {"port": 2525}}, "change", "provider", "plain", None),
+    ("PATCH", "providers/plain", {"smtp": {"port": 2525}}, "change", "provider", "plain", {"smtp.port": [587, 2525]}),
     ("PUT", "registrations/second", REGISTRATION, "add", "registration", "second", {"credential": [None, "secret"]}),
     ("PUT", "registrations/second/secret", {"secret": "registration-secret-1"}, "secret", "registration", "second", {}),
     ("PATCH", "registrations/second", {"secret_expires": "2031-01-31"}, "change", "registration", "second", {"secret_expires": ["", "2031-01-31"]}),
