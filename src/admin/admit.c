@@ -83,7 +83,7 @@ static bool is_sign_in(const struct admin_route *route)
 
 static void admit(struct request *r, const struct admin_route *route)
 {
-    const char *length = request_header(r, "Content-Length");
+    const char *length = request_header(r, "Content-Length"), *coding = request_header(r, "Content-Encoding");
     uint64_t size = 0;
     if (r->principal->kind == PRINCIPAL_NOBODY)
         r->body.limit = STRANGER_BODY_LIMIT;
@@ -93,6 +93,9 @@ static void admit(struct request *r, const struct admin_route *route)
     if (length && text_to_u64(length, UINT64_MAX, &size) && size > most)
         respond_finding(r, 413, "api.too-large", "the body has %llu octets, and %llu are taken here",
                         (unsigned long long)size, (unsigned long long)most);
+    else if (!text_is_empty(coding) && !text_equal_nocase(coding, "identity"))
+        respond_finding(r, 415, "api.media-type", "Content-Encoding: %.40s is not taken; send the body as it is",
+                        coding);
     else
         r->route = route;
 }

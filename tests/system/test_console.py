@@ -1,6 +1,7 @@
 """The console's address: who gets in, over which line, and what hostile visitors can not do. What its pages do is tested in a browser."""
 import base64
 import concurrent.futures
+import gzip
 import http.client
 import json
 import os
@@ -607,6 +608,13 @@ def test_many_slow_ones_keep_nobody_out(gateway, anna, data):
     assert gateway.roles("admin")[0]["restarts"] == 0
     [s.close() for s in taken]
     events.close()
+
+
+def test_what_is_packed_is_refused(gateway):
+    for path in ("session", "messages"):
+        packed = gateway.local().post(path, gzip.compress(b"{}"), headers={"Content-Type": "application/json", "Content-Encoding": "gzip"})
+        assert packed.status == 415 and packed.finding == "api.media-type" and "gzip" in packed.json["detail"], packed
+    assert gateway.local().post("session", b"{}", headers={"Content-Type": "application/json", "Content-Encoding": "identity"}).status == 422
 
 
 def test_what_is_too_large_is_refused(gateway):
