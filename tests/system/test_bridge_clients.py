@@ -64,8 +64,8 @@ class Account:
             (self.home / name / part).mkdir(parents=True)
         return self.home / name
 
-    def run(self, *argv, ok=(0,), **options):
-        done = subprocess.run([str(a) for a in argv], capture_output=True, timeout=90, stdin=subprocess.DEVNULL, cwd=self.home,
+    def run(self, *argv, ok=(0,), timeout=90, **options):
+        done = subprocess.run([str(a) for a in argv], capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL, cwd=self.home,
                               env={"PATH": "/usr/bin:/bin", "HOME": str(self.home), "LC_ALL": "C.UTF-8"}, **options)
         assert done.returncode in ok, (done.stdout + done.stderr).decode(errors="replace")[-3000:]
         return done
@@ -140,7 +140,7 @@ poll localhost service {a.port} protocol {a.protocol} timeout 60
 
 
 def getmail(a, house):
-    """It knows no STARTTLS."""
+    """It knows no STARTTLS. Now and then it misses the end of its own child and waits for ever, whatever the server."""
     retriever = {"imap": "SimpleIMAP", "pop3": "SimplePOP3"}[a.protocol] + ("SSL" if a.kind == "implicit" else "") + "Retriever"
     rc = a.file("getmailrc", f"""\
 [retriever]
@@ -160,7 +160,12 @@ delete = false
 delivered_to = false
 received = false
 """)
-    a.run("getmail", "--getmaildir", a.home, "--rcfile", rc)
+    for patience in (15, 15, 60):
+        try:
+            a.run("getmail", "--getmaildir", a.home, "--rcfile", rc, timeout=patience)
+            break
+        except subprocess.TimeoutExpired:
+            [p.unlink() for p in (a.home / "out").iterdir()]
     return files(a.home / "out")
 
 

@@ -24,6 +24,18 @@ def fill(box):
     return box.sign_in(scope=SCOPE)["access_token"]
 
 
+def run_getmail(folder):
+    """Now and then it misses the end of its own child and waits for ever, whatever the server."""
+    for patience in (15, 15, 60):
+        try:
+            done = subprocess.run(["getmail", "--getmaildir", folder, "--rcfile", "rc"], capture_output=True, text=True, timeout=patience)
+            break
+        except subprocess.TimeoutExpired:
+            pass
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 @needs("getmail")
 @pytest.mark.parametrize("delete", [True, False])
 def test_getmail(box, tmp_path, delete):
@@ -49,11 +61,9 @@ read_all = false
 delivered_to = false
 received = false
 """)
-    for _ in range(2):
-        done = subprocess.run(["getmail", "--getmaildir", tmp_path, "--rcfile", "rc"], capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stdout + done.stderr
-        got = [p.read_bytes() for p in tmp_path.glob("*.eml")]
-        assert len(got) == len(LETTERS), done.stdout + done.stderr
+    said = [run_getmail(tmp_path) for _ in range(2)]
+    got = {p.read_bytes() for p in tmp_path.glob("*.eml")}
+    assert len(got) == len(LETTERS) and " 0 messages (0 bytes) retrieved" in said[1], said
     for letter in LETTERS:
         body = letter.split(b"\r\n\r\n", 1)[1].replace(b"\r\n", b"\n")
         assert any(g.endswith(body) for g in got)
