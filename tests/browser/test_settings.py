@@ -31,7 +31,7 @@ def test_a_key_is_shown_once_and_holds(person, scene):
 def test_an_operator_is_added_and_comes_in(person, scene):
     person.expects(422)
     person.go("/settings/operators").follow("Add an operator").fill("Name", "petra").choose("Operator").press("Add an operator")
-    person.sees("Password of petra").fill("New password", "short").press("Set the password").sees("12")
+    person.sees("Password of petra").fill("New password", "short").press("Set the password").sees("too easy to guess")
     person.fill("New password", "two-wooden-horses").press("Set the password").is_at("/settings/operators").sees("petra")
     console = scene.gateway.console()
     assert console.sign_in("petra", "two-wooden-horses").json["role"] == "operator"
