@@ -418,17 +418,27 @@ void watcher_restart(struct watcher *w);    /* its settings changed */
 void watcher_work_later(struct watcher *w); /* there may be something to do */
 void watcher_batch_saved(struct watcher *w);
 void watcher_begin_again(struct watcher *w); /* the look failed on our side */
-bool watcher_wants_idle(const struct watcher *w);
-int64_t watcher_poll_ms(const struct watcher *w);
 void watcher_rest(struct watcher *w, int64_t ms);
-void watcher_trouble(struct watcher *w, const struct inlet_trouble *t); /* drops the inlet, rests */
-void watcher_well(struct watcher *w);
+void watcher_forget_connection(struct watcher *w); /* whose inlet is the caller's to close */
+void watcher_close_inlet(struct watcher *w);
 /* What was found under new numbers, or not, is on disk: the places may say so. False: not yet; the watcher is woken. */
 bool watcher_settles(struct watcher *w);
 void watcher_looked(struct watcher *w);
 void watcher_on_connected(struct watcher *w);
 void watcher_go_on(struct watcher *w); /* a command is over: what comes next */
+
+/* watcher_trouble.c */
+enum { WATCHER_LIVED_WELL_MS = 60 * 1000 }; /* a connection that ended after that was no trouble */
+void watcher_trouble(struct watcher *w, const struct inlet_trouble *t); /* drops the inlet, rests */
+void watcher_well(struct watcher *w);
 void watcher_refused(struct watcher *w, const char *code, const char *words);
+
+/* watcher_pause.c */
+bool watcher_wants_idle(const struct watcher *w);
+int64_t watcher_poll_ms(const struct watcher *w);
+void watcher_pause(struct watcher *w); /* there is nothing to do just now */
+void watcher_end_session(struct watcher *w, int64_t rest_ms);
+
 /* watcher_next.c */
 bool watcher_has_room(const struct watcher *w); /* for more items */
 struct hand *watcher_next_hand(struct watcher *w);
@@ -454,7 +464,6 @@ void watcher_imap_headers_forget(struct watcher *w);
 void watcher_imap_batch_saved(struct watcher *w);
 void watcher_imap_idle(struct watcher *w);
 void watcher_imap_stop_idle(struct watcher *w);
-void watcher_end_session(struct watcher *w, int64_t rest_ms);
 void watcher_pop3_end(struct watcher *w);    /* nothing more to do in this session, for now */
 void watcher_pop3_forget(struct watcher *w); /* what was listed */
 extern const struct inlet_user watcher_imap_user, watcher_pop3_user;

@@ -1,7 +1,7 @@
 /* inbox/watcher.c - one folder of one mailbox, for all endpoints on it: when it is looked at, when it is left alone, and why.
  *
- * The commands are watcher_imap.c's and watcher_pop3.c's; here are the connection's comings and goings. */
-#include <stdio.h>
+ * The commands are watcher_imap.c's and watcher_pop3.c's; here are the connection's comings and goings. What a failure means is
+ * watcher_trouble.c's, and what is done where there is nothing to do watcher_pause.c's. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,15 +9,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "inbox/inbox_private.h"
-
-enum {
-    BACK_OFF_FIRST_S = 5,
-    BACK_OFF_MAX_S = 10 * 60,
-    SHORT_POLL_MS = 5 * 60 * 1000, /* up to this long a connection is kept between two looks */
-    LIVED_WELL_MS = 60 * 1000,     /* a connection that ended after that was no trouble */
-    LINGER_MS = 2 * 1000,          /* before IDLE begins, where a hand-over is under way */
-    SOON_MS = 2 * 1000,
-};
 
 static void on_timer(void *ctx);
 static void on_turn(void *ctx);
@@ -89,25 +80,8 @@ struct watcher *watcher_for(struct inbox *i, const char *mailbox, const char *fo
     return w;
 }
 
-/* A server may end the connection each time at the same message: what was under way counts as tried. */
-static void blame(struct watcher *w, const struct inlet_trouble *t)
-{
-    struct hand *h = w->hand;
-    char words[600];
-
-    if (t->token_ended)
-        return;
-    snprintf(words, sizeof words, "the connection ended meanwhile: %s", t->words ? t->words : t->fault.text);
-    watcher_imap_headers_lost(w, words);
-    if (!h)
-        return;
-    w->hand = NULL;
-    h->watcher = NULL;
-    hand_refused(h, words);
-}
-
 /* What was under way on the connection is as if it had not begun. */
-static void forget_connection(struct watcher *w)
+void watcher_forget_connection(struct watcher *w)
 {
     struct hand *h = w->hand;
 
@@ -134,11 +108,11 @@ static void forget_connection(struct watcher *w)
     give_slot_back(w);
 }
 
-static void close_inlet(struct watcher *w)
+void watcher_close_inlet(struct watcher *w)
 {
     struct inlet *l = w->inlet;
 
-    forget_connection(w);
+    watcher_forget_connection(w);
     inlet_close(l);
 }
 
@@ -146,7 +120,7 @@ void watcher_free(struct watcher *w)
 {
     struct inlet *l = w->inlet;
 
-    forget_connection(w);
+    watcher_forget_connection(w);
     inlet_drop(l);
     for (struct list *node; (node = w->wanted.next) != &w->wanted;)
         hand_drop(LIST_OF(node, struct hand, want));
@@ -194,99 +168,6 @@ void watcher_leave(struct desk *d)
     if (list_is_empty(&w->desks))
         w->is_gone = true;
     watcher_restart(w);
-}
-
-/* -- trouble -- */
-
-static enum fault_kind kind_of(const struct watcher *w, const struct inlet_trouble *t)
-{
-    if (t->fault.kind != FAULT_NONE)
-        return t->fault.kind;
-    if (!t->finding)
-        return FAULT_RETRY;
-    bool is_often = t->finding->tries_before_hold && w->failures >= t->finding->tries_before_hold;
-    return is_often ? FAULT_HOLD : t->finding->kind;
-}
-
-static int64_t rest_after(struct watcher *w, const struct inlet_trouble *t)
-{
-    struct retry *seed = &w->inbox->retry;
-    struct retry r = { .first_s = BACK_OFF_FIRST_S, .max_s = BACK_OFF_MAX_S, .seed = seed->seed };
-    uint32_t wish = t->fault.retry_after_s ? t->fault.retry_after_s : finding_backoff_s(t->words);
-
-    if (wish == 0 && t->finding)
-        wish = t->finding->pause_s;
-    int64_t ms = retry_delay_ms(&r, w->failures, wish);
-    seed->seed = r.seed;
-    return w->needs_person && !wish ? INBOX_PERSON_MS : ms;
-}
-
-#define FAILURE_FIELDS(w, t) \
-    LOG_TEXT("mailbox", (w)->mailbox), LOG_TEXT("folder", (w)->folder), \
-        LOG_TEXT("host", (w)->inlet ? inlet_host((w)->inlet) : ""), LOG_TEXT("when", (t)->when), \
-        LOG_TEXT("text", (w)->text), LOG_TEXT("finding", (w)->finding), LOG_BOOL("needs-person", (w)->needs_person)
-
-static void remember(struct watcher *w, const struct inlet_trouble *t, const char *finding)
-{
-    bool is_new = w->failures == 1 || !text_equal(w->finding, finding);
-
-    if (is_new)
-        w->since_ms = loop_wall_ms(w->inbox->loop);
-    snprintf(w->finding, sizeof w->finding, "%s", finding);
-    text_sanitize(bytes_of(t->words), w->text, sizeof w->text);
-    if (is_new)
-        log_warn("inbox.failed", FAILURE_FIELDS(w, t));
-    else
-        log_debug("inbox.failed", FAILURE_FIELDS(w, t));
-}
-
-/* A connection that did its work for a while and then ended is no trouble: a new one is made at once. */
-static bool is_ordinary_end(const struct watcher *w, const struct inlet_trouble *t)
-{
-    bool was_well = w->is_selected && loop_wall_ms(w->inbox->loop) - w->connected_ms >= LIVED_WELL_MS;
-    return was_well && (t->token_ended || t->is_lost || text_equal(t->when, "idle"));
-}
-
-void watcher_trouble(struct watcher *w, const struct inlet_trouble *t)
-{
-    struct inlet *l = w->inlet;
-
-    blame(w, t);
-    if (is_ordinary_end(w, t)) {
-        log_info("inbox.ended", LOG_TEXT("mailbox", w->mailbox), LOG_TEXT("folder", w->folder),
-                 LOG_TEXT("text", t->words));
-        forget_connection(w);
-        inlet_drop(l);
-        w->wants_look = true;
-        watcher_rest(w, finding_backoff_s(t->words) ? 1000 * (int64_t)finding_backoff_s(t->words) : 0);
-        return;
-    }
-    w->failures++;
-    enum fault_kind kind = kind_of(w, t);
-    w->needs_person = kind == FAULT_HOLD || kind == FAULT_CONFIG || kind == FAULT_REJECT || kind == FAULT_AUTH;
-    remember(w, t, t->finding ? t->finding->id : t->fault.id);
-    forget_connection(w);
-    inlet_drop(l);
-    w->wants_look = true;
-    watcher_rest(w, rest_after(w, t));
-}
-
-void watcher_well(struct watcher *w)
-{
-    if (w->failures > 0) {
-        log_info("inbox.well", LOG_TEXT("mailbox", w->mailbox), LOG_TEXT("folder", w->folder));
-        w->since_ms = loop_wall_ms(w->inbox->loop);
-    }
-    w->failures = 0;
-    w->needs_person = false;
-    w->finding[0] = w->text[0] = '\0';
-}
-
-void watcher_refused(struct watcher *w, const char *code, const char *words)
-{
-    w->is_refused = true;
-    snprintf(w->refused_code, sizeof w->refused_code, "%s", code);
-    text_sanitize(bytes_of(words), w->refused_words, sizeof w->refused_words);
 }
 
 /* -- resting, connecting -- */
@@ -362,7 +243,7 @@ void watcher_restart(struct watcher *w)
 
 void watcher_begin_again(struct watcher *w)
 {
-    close_inlet(w);
+    watcher_close_inlet(w);
     w->wants_look = true;
     watcher_rest(w, INBOX_UNSAVED_MS);
 }
@@ -370,117 +251,6 @@ void watcher_begin_again(struct watcher *w)
 void watcher_work_later(struct watcher *w)
 {
     loop_defer(w->inbox->loop, &w->turn);
-}
-
-/* -- nothing to do -- */
-
-bool watcher_wants_idle(const struct watcher *w)
-{
-    LIST_EACH (node, &w->desks) {
-        const struct endpoint *e = desk_object(LIST_OF(node, struct desk, in_watcher));
-        if (e && (e->watch == ENDPOINT_WATCH_DEFAULT || e->watch == ENDPOINT_WATCH_IDLE))
-            return true;
-    }
-    return false;
-}
-
-int64_t watcher_poll_ms(const struct watcher *w)
-{
-    uint32_t poll = UINT32_MAX;
-
-    LIST_EACH (node, &w->desks) {
-        const struct endpoint *e = desk_object(LIST_OF(node, struct desk, in_watcher));
-        uint32_t wish = e && e->poll_s ? e->poll_s : INBOX_POLL_S;
-        poll = wish < poll ? wish : poll;
-    }
-    return poll == UINT32_MAX ? 1000 * INBOX_POLL_S : 1000 * (int64_t)poll;
-}
-
-static bool is_said_to_poll(const struct watcher *w)
-{
-    LIST_EACH (node, &w->desks) {
-        const struct endpoint *e = desk_object(LIST_OF(node, struct desk, in_watcher));
-        if (e && e->poll_s)
-            return true;
-    }
-    return false;
-}
-
-/* With IDLE the polling is a safety net, and each look begins the IDLE anew. */
-static int64_t idle_ms(const struct watcher *w)
-{
-    int64_t renew = w->inbox->settings.idle_renew_ms, poll = watcher_poll_ms(w);
-    return is_said_to_poll(w) && poll < renew ? poll : renew;
-}
-
-/* Something is to be put away, or to be asked for again. */
-static int64_t next_due_ms(const struct watcher *w)
-{
-    int64_t next = 0, now = loop_wall_ms(w->inbox->loop);
-
-    LIST_EACH (node, &w->desks)
-        LIST_EACH (at, &LIST_OF(node, struct desk, in_watcher)->items) {
-            const struct item *it = LIST_OF(at, struct item, node);
-            int64_t due = it->m.state == INBOX_HANDED ? it->after_next_ms : item_is_unread(it) ? it->m.next_ms : 0;
-            if (due > now && (next == 0 || due < next))
-                next = due;
-        }
-    return next;
-}
-
-static void wait(struct watcher *w, enum watcher_state state, int64_t ms)
-{
-    int64_t now = loop_wall_ms(w->inbox->loop), due = next_due_ms(w);
-
-    w->state = state;
-    w->next_look_ms = now + ms;
-    loop_timer_start(&w->timer, due && due - now < ms ? due - now : ms);
-}
-
-/* Mail that was handed over meanwhile is put away by a session of its own, and soon. */
-void watcher_end_session(struct watcher *w, int64_t rest_ms)
-{
-    bool is_soon = watcher_next_after(w) || (!list_is_empty(&w->wanted) && watcher_may_open_body(w));
-
-    close_inlet(w);
-    watcher_rest(w, is_soon ? SOON_MS : rest_ms);
-}
-
-/* What is being handed over is mostly put away at once. */
-static bool has_young_hand(const struct watcher *w)
-{
-    int64_t now = loop_now_ms(w->inbox->loop);
-
-    LIST_EACH (node, &w->inbox->hands) {
-        const struct hand *h = LIST_OF(node, struct hand, node);
-        if (h->item && h->item->desk->watcher == w &&
-            (h->stage == HAND_SAVING || h->stage == HAND_ENDED ||
-             (h->stage == HAND_RUNNING && now - h->started_ms < LINGER_MS)))
-            return true;
-    }
-    return false;
-}
-
-static void pause(struct watcher *w)
-{
-    int64_t poll = watcher_poll_ms(w);
-
-    if (has_young_hand(w)) {
-        wait(w, WATCHER_OPEN, LINGER_MS);
-        return;
-    }
-    bool may_stay = list_is_empty(&w->box->waiting);
-    if (w->protocol == OBJECT_POP3) {
-        watcher_pop3_end(w);
-    } else if (may_stay && watcher_wants_idle(w) && imap_client_caps(inlet_imap(w->inlet))->idle) {
-        wait(w, WATCHER_IDLING, idle_ms(w));
-        watcher_imap_idle(w);
-    } else if (may_stay && poll <= SHORT_POLL_MS) {
-        inlet_set_patience(w->inlet, poll + LIVED_WELL_MS);
-        wait(w, WATCHER_OPEN, poll);
-    } else {
-        watcher_end_session(w, poll);
-    }
 }
 
 /* -- turns -- */
@@ -493,7 +263,7 @@ static void work(struct watcher *w)
     loop_timer_stop(&w->timer);
     bool is_working = w->protocol == OBJECT_IMAP ? watcher_imap_work(w) : watcher_pop3_work(w);
     if (!is_working && w->inlet && w->job == JOB_NONE && w->state == WATCHER_WORKING)
-        pause(w);
+        watcher_pause(w);
 }
 
 static void restart(struct watcher *w)
@@ -501,7 +271,7 @@ static void restart(struct watcher *w)
     w->wants_restart = false;
     if (w->state == WATCHER_QUEUING)
         list_remove(&w->waiting);
-    close_inlet(w);
+    watcher_close_inlet(w);
     watcher_rest(w, 0);
 }
 
