@@ -24,7 +24,7 @@
 #define STRANGER_BODY_LIMIT (16u << 10)
 #define SESSIONS_SWEEP_MS 30000
 #define SETUP_HASH_SIZE 32
-#define ADMIN_ASKS 6
+#define ADMIN_ASKS 7
 
 struct map;
 struct openapi;

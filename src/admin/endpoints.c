@@ -5,13 +5,14 @@
 #include "base/secret.h"
 #include "base/text.h"
 
-enum { OBJECTS, COUNTS, WATCHES };
+enum { OBJECTS, COUNTS, WATCHES, KEYS };
 
 /* After the endpoints themselves. */
 static void ask_others(struct request *r)
 {
     request_ask(r, ADMIN_PEER_QUEUE, "inbound.stats", NULL);
     request_ask(r, ADMIN_PEER_INBOX, "inbox.state", NULL);
+    request_ask(r, ADMIN_PEER_VAULT, "endpoint.list", NULL);
 }
 
 json_t *endpoint_line_of(const struct ask *k, const char *name)
@@ -29,7 +30,7 @@ json_t *endpoint_line_of(const struct ask *k, const char *name)
     return NULL;
 }
 
-/* While the inbox role is away the rest is still worth showing. */
+/* While the inbox role or the vault is away the rest is still worth showing. */
 static void join(struct request *r, json_t *object)
 {
     const char *name = json_string_value(json_object_get(object, "name"));
@@ -41,6 +42,9 @@ static void join(struct request *r, json_t *object)
     }
     if (watch)
         json_object_set(object, "watch_state", watch);
+    json_t *key = name ? endpoint_line_of(&r->asks[KEYS], name) : NULL;
+    if (key)
+        json_object_set(object, "has_key", json_object_get(key, "has_key"));
 }
 
 static void one_joined(struct request *r)

@@ -10,7 +10,7 @@
 #include "base/map.h"
 #include "base/text.h"
 
-enum { ROLES, STATS, TRAFFIC, GRANTS, INBOUND, WATCHES, ASKED };
+enum { ROLES, STATS, TRAFFIC, INBOUND, GRANTS, KEYS, WATCHES, ASKED }; /* those of one role side by side: see away() */
 
 #define DAY_MS (24 * 3600 * 1000LL)
 #define SOON_DAYS 30 /* before something ends, as the event secret.expiring says it first */
@@ -18,8 +18,8 @@ enum { ROLES, STATS, TRAFFIC, GRANTS, INBOUND, WATCHES, ASKED };
 struct overview {
     struct request *request;
     int64_t now;
-    struct map *traffic, *grants; /* by address */
-    struct map *counts, *watches; /* by endpoint */
+    struct map *traffic, *grants;        /* by address */
+    struct map *counts, *keys, *watches; /* by endpoint */
     json_t *needing, *lines, *endpoints;
 };
 
@@ -60,6 +60,18 @@ static void mailbox_needs(struct overview *o, const char *address, const char *s
     json_decref(reason);
 }
 
+/* Said before any mail comes, as that would have to wait for it. */
+static void key_needs(struct overview *o, const struct endpoint *e, json_int_t waiting)
+{
+    struct need n = { "endpoint", e->name, waiting > 0 ? "error" : "warning", "endpoint.no-key",
+                      arena_printf(o->request->arena, "/endpoints/%s", e->name) };
+    if (waiting > 0)
+        need_add(o, &n, "%s: %lld message%s, as it has no key to sign with", e->name, (long long)waiting,
+                 waiting == 1 ? " waits" : "s wait");
+    else
+        need_add(o, &n, "%s: it has no key to sign with, so nothing would be sent to it", e->name);
+}
+
 static void endpoint_needs(struct overview *o, const struct endpoint *e, bool is_shut, json_int_t parked, json_t *watch)
 {
     const char *text = json_string_value(json_object_get(watch, "text"));
@@ -80,15 +92,18 @@ static bool add_endpoint(void *ctx, const void *object)
     json_t *watch = found(o, o->watches, e->name), *counts = found(o, o->counts, e->name);
     json_int_t parked = json_integer_value(json_object_get(counts, "parked"));
     const char *state = json_string_value(json_object_get(watch, "state"));
-    bool is_shut = text_equal(state, "needs-person"), needs_person = is_shut || parked > 0;
+    bool is_shut = text_equal(state, "needs-person"), is_stuck = is_shut || parked > 0;
+    bool lacks_key = !e->is_paused && json_is_false(json_object_get(found(o, o->keys, e->name), "has_key"));
     json_array_append_new(o->endpoints,
                           json_pack("{s:s, s:s, s:s, s:b, s:O*, s:O*}", "name", e->name, "mailbox", e->mailbox, "state",
                                     e->is_paused ? "paused"
                                     : state      ? state
                                                  : "",
-                                    "needs_person", (int)needs_person, "waiting", json_object_get(counts, "waiting"),
-                                    "parked", json_object_get(counts, "parked")));
-    if (needs_person)
+                                    "needs_person", (int)(is_stuck || lacks_key), "waiting",
+                                    json_object_get(counts, "waiting"), "parked", json_object_get(counts, "parked")));
+    if (lacks_key)
+        key_needs(o, e, json_integer_value(json_object_get(counts, "waiting")));
+    if (is_stuck)
         endpoint_needs(o, e, is_shut, parked, watch);
     return true;
 }
@@ -256,7 +271,7 @@ static bool add_mailbox(void *ctx, const void *object)
 
 static json_t *away(struct request *r)
 {
-    static const char *const names[ASKED] = { "parent", "queue", "queue", "vault", "queue", "inbox" };
+    static const char *const names[ASKED] = { "parent", "queue", "queue", "queue", "vault", "vault", "inbox" };
     json_t *list = json_array();
     for (size_t i = 0; i < ASKED; i++) {
         bool is_said = i > 0 && r->asks[i - 1].status != 200 && strcmp(names[i], names[i - 1]) == 0;
@@ -276,6 +291,7 @@ json_t *overview_json(struct request *r)
         .traffic = ask_index(&r->asks[TRAFFIC], "items", "mailbox"),
         .grants = ask_index(&r->asks[GRANTS], "items", "address"),
         .counts = ask_index(&r->asks[INBOUND], "items", "endpoint"),
+        .keys = ask_index(&r->asks[KEYS], "items", "endpoint"),
         .watches = ask_index(&r->asks[WATCHES], "items", "endpoint"),
         .needing = json_array(),
         .lines = json_array(),
@@ -290,6 +306,7 @@ json_t *overview_json(struct request *r)
     map_free(o.traffic);
     map_free(o.grants);
     map_free(o.counts);
+    map_free(o.keys);
     map_free(o.watches);
     json_t *stats = r->asks[STATS].status == 200 ? r->asks[STATS].json : NULL;
     if (stats)
@@ -304,8 +321,9 @@ void overview_ask(struct request *r)
     request_ask(r, ADMIN_PEER_PARENT, "", json_pack("{s:s}", "verb", "roles"));
     request_ask(r, ADMIN_PEER_QUEUE, "queue.stats", NULL);
     request_ask(r, ADMIN_PEER_QUEUE, "queue.overview", NULL);
-    request_ask(r, ADMIN_PEER_VAULT, "grant.list", NULL);
     request_ask(r, ADMIN_PEER_QUEUE, "inbound.stats", NULL);
+    request_ask(r, ADMIN_PEER_VAULT, "grant.list", NULL);
+    request_ask(r, ADMIN_PEER_VAULT, "endpoint.list", NULL);
     request_ask(r, ADMIN_PEER_INBOX, "inbox.state", NULL);
 }
 

@@ -248,6 +248,28 @@ static void endpoint_key(const struct asked *a)
     secret_free(key);
 }
 
+struct key_listing {
+    struct vault *vault;
+    json_t *items;
+};
+
+static bool add_key(void *ctx, const void *object)
+{
+    struct key_listing *l = ctx;
+    const struct endpoint *e = object;
+    if (e->kind == ENDPOINT_WEBHOOK)
+        json_array_append_new(
+            l->items, json_pack("{s:s, s:b}", "endpoint", e->name, "has_key", (int)sign_has_key(l->vault, e->name)));
+    return true;
+}
+
+static void endpoint_list(const struct asked *a)
+{
+    struct key_listing l = { a->v->parts.vault, json_array() };
+    directory_each(a->v->parts.directory, OBJECT_ENDPOINT, add_key, &l);
+    verbs_answer(a->v, a->tag, 200, json_pack("{s:o}", "items", l.items), BYTES_NONE);
+}
+
 static void endpoint_forget(const struct asked *a)
 {
     struct fault why = { 0 };
@@ -322,6 +344,7 @@ static const struct verb verbs[] = {
     { "app.forget", "name", app_forget },
     { "app.check", "user", app_check },
     { "endpoint.key", "name", endpoint_key },
+    { "endpoint.list", NULL, endpoint_list },
     { "endpoint.forget", "name", endpoint_forget },
     { "link.check", "text", link_check },
     { "operator.check", "name", operator_check },

@@ -104,6 +104,16 @@ struct secret *sign_new_key(struct vault *v, const char *endpoint, struct bytes 
     return key;
 }
 
+bool sign_has_key(struct vault *v, const char *endpoint)
+{
+    struct secret *key;
+    char *name = folded(endpoint);
+    bool has_none = vault_get(v, VAULT_ENDPOINT_KEY, name, &key, NULL) && !key;
+    secret_free(key);
+    free(name);
+    return !has_none;
+}
+
 bool sign_forget_key(struct vault *v, const char *endpoint, struct fault *why)
 {
     char *name = folded(endpoint);

@@ -17,6 +17,8 @@ bool sign_is(struct vault *v, const char *key, struct bytes text, const char *si
 
 /* A new key for the endpoint, from now on its only one: `wanted`, or a random one where that is empty. Given; NULL with a fault. */
 struct secret *sign_new_key(struct vault *v, const char *endpoint, struct bytes wanted, struct fault *why);
+/* False only where there surely is none: a key that can't be read is a trouble of another kind. */
+bool sign_has_key(struct vault *v, const char *endpoint);
 bool sign_forget_key(struct vault *v, const char *endpoint, struct fault *why);
 
 #endif

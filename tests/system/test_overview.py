@@ -68,6 +68,23 @@ def test_what_will_end_is_said_in_time(tenant):
     assert need["severity"] == "error" and "ended" in need["title"]
 
 
+def test_a_webhook_without_a_key_needs_a_person_before_mail_comes(tenant):
+    g = tenant.gateway
+
+    def of(name):
+        return next(e["needs_person"] for e in overview(g)["endpoints"] if e["name"] == name), \
+            [(n["severity"], n["finding"], n["link"]) for n in overview(g)["needs_person"] if n["key"] == name]
+    g.asked("PUT", "endpoints/Hook", {"mailbox": BOX, "kind": "webhook", "webhook": {"url": "http://127.0.0.1:9/"}})
+    until(lambda: of("Hook") == (True, [("warning", "endpoint.no-key", "/endpoints/Hook")]), "a key is missed")
+    assert g.asked("GET", "endpoints/Hook")["has_key"] is False
+    g.asked("POST", "endpoints/hook/pause")
+    assert of("Hook") == (False, []), "nobody waits for what was paused"
+    g.asked("POST", "endpoints/hook/resume")
+    g.asked("POST", "endpoints/hook/key")
+    assert of("Hook") == (False, []) and g.asked("GET", "endpoints/hook")["has_key"] is True
+    g.asked("DELETE", "endpoints/hook")
+
+
 def test_a_mailbox_without_a_sign_in_needs_a_person(world):
     tenant = Tenant(world, grant="app")
     g = tenant.gateway

@@ -70,7 +70,9 @@ static void test_a_key_lives_until_it_is_replaced_or_forgotten(void **unused)
 {
     char first[SIGN_SIZE], again[SIGN_SIZE], second[SIGN_SIZE];
     struct fault why = { 0 };
+    assert_false(sign_has_key(v, "e"));
     struct secret *a = sign_new_key(v, "e", BYTES_NONE, NULL);
+    assert_true(sign_has_key(v, "E"));
     assert_int_equal(secret_bytes(a).size, 64);
     assert_true(sign_text(v, "endpoint/e", BYTES_LIT("x"), first, NULL));
     vault_free(v);
@@ -82,6 +84,7 @@ static void test_a_key_lives_until_it_is_replaced_or_forgotten(void **unused)
     assert_true(sign_text(v, "endpoint/e", BYTES_LIT("x"), second, NULL));
     assert_string_not_equal(first, second);
     assert_true(sign_forget_key(v, "e", NULL) && sign_forget_key(v, "e", NULL));
+    assert_false(sign_has_key(v, "e"));
     assert_false(sign_text(v, "endpoint/e", BYTES_LIT("x"), second, &why));
     assert_string_equal(why.id, "endpoint.no-key");
     secret_free(a);

@@ -60,7 +60,7 @@ export default async function (page) {
   page.title(name);
   const e = await get(path`/endpoints/${name}`, { signal: page.signal });
   const w = e.watch_state ?? {};
-  const why = w.finding?.cause ? w.finding : w.finding ? await explain(w.finding, { mailbox: e.mailbox, endpoint: name, seen: w.text }) : null;
+  const why = w.finding?.cause ? w.finding : w.finding ? await explain(w.finding, { mailbox: e.mailbox, endpoint: name, seen: w.text }) : e.has_key === false ? await explain('endpoint.no-key', { endpoint: name }) : null;
   const test = h('div');
   const run = button('Test', async () => {
     const view = steps({ label: `Test of ${name}`, names: { folder: 'Folder', sample: 'Sample made', 'hand-over': 'Handed over' }, failed: { folder: 'Folder not watched', 'hand-over': 'Not handed over' } });
