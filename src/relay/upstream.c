@@ -239,7 +239,8 @@ void upstream_use(struct upstream *u, const struct upstream_user *user, void *ct
     u->user = user;
     u->ctx = ctx;
     dialogue_reset(&u->dialogue);
-    dialogue_note(&u->dialogue, "connection to %s, used %u times before", u->host, u->transactions);
+    dialogue_note(&u->dialogue, "connection to %s, used %u %s before", u->host, u->transactions,
+                  u->transactions == 1 ? "time" : "times");
 }
 
 void upstream_mail(struct upstream *u, const struct smtp_envelope *env)
