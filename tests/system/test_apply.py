@@ -154,6 +154,7 @@ def test_the_command_makes_what_it_showed(tenant):
     assert g.local().get("apps/crm").status == 404
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_it_is_whole_or_not_at_all(tenant):
     g = tenant.gateway
     many = [{"name": f"app{i:03}", "mailboxes": [BOX]} for i in range(300)]

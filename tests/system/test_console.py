@@ -451,6 +451,7 @@ def size_of_admin(gateway):
     return int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{pid}/status").read())[1])
 
 
+@pytest.mark.slow
 def test_a_thousand_wrong_passwords(gateway_that_forgets):
     """They are throttled, nothing grows by them, and who is signed in stays so."""
     gateway = gateway_that_forgets
@@ -469,6 +470,7 @@ def test_a_thousand_wrong_passwords(gateway_that_forgets):
     assert anna.get("status").status == 200
 
 
+@pytest.mark.slow
 def test_hundreds_of_wrong_passwords_behind_a_proxy(gateway_that_forgets):
     """From one address and from hundreds, all through the one web server: each is counted by itself, and anna comes in from elsewhere."""
     gateway = gateway_that_forgets
