@@ -9,6 +9,7 @@
 #include "admin/sessions.h"
 #include "base/arena.h"
 #include "base/list.h"
+#include "net/addr.h"
 #include "object/directory.h"
 #include "proto/mime/letter.h"
 
@@ -180,8 +181,12 @@ struct admin {
     struct list requests, asks;
     struct directory *directory;
     struct sessions *sessions;
-    bool is_entra_shut;      /* as it was told last */
-    bool is_proxy_told;      /* that one is not named */
+    bool is_entra_shut; /* as it was told last */
+    bool is_proxy_told; /* that one is not named */
+    struct {
+        char host[NET_ADDR_TEXT_SIZE]; /* "": none */
+        int64_t seen_ms;
+    } unnamed_proxy;         /* the last one on this machine */
     struct openapi *openapi; /* NULL: nobody needed it yet */
     json_t *entra_groups;    /* user name -> ids of groups, as of the last sign-in; NULL: none yet */
     struct loop_timer sweep;

@@ -1,6 +1,7 @@
 /* Where a request comes from, and whether it was meant for us: other sites' pages, names that were bent to our address (DNS
  * rebinding), and passwords over an open line are turned away before anything is looked at. The Unix socket has none of these. */
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "admin/admin_private.h"
@@ -87,12 +88,18 @@ static bool peer_address(struct request *r, struct net_addr *out)
 
 /* All that comes through a web server that nobody named looks as if that one asked: it counts as one address, and on this machine
  * as a near one. */
-static void look_for_unnamed_proxy(struct request *r)
+static void look_for_unnamed_proxy(struct request *r, bool is_near)
 {
     static const char *const fields[] = { "X-Forwarded-For", "X-Forwarded-Proto", "Forwarded" };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         r->is_passed_on_unnamed = r->is_passed_on_unnamed || request_header(r, fields[i]);
-    if (!r->is_passed_on_unnamed || r->admin->is_proxy_told)
+    if (!r->is_passed_on_unnamed)
+        return;
+    if (is_near) { /* from elsewhere anybody may send such fields, and nobody should be advised to believe that one */
+        snprintf(r->admin->unnamed_proxy.host, sizeof r->admin->unnamed_proxy.host, "%s", r->host);
+        r->admin->unnamed_proxy.seen_ms = loop_wall_ms(r->admin->loop);
+    }
+    if (r->admin->is_proxy_told)
         return;
     r->admin->is_proxy_told = true;
     log_warn("console.proxy-unnamed", LOG_TEXT("host", r->host));
@@ -114,7 +121,7 @@ static bool came_safely(struct request *r)
     if (is_passed_on)
         r->host = forwarded_for(r, r->host);
     else
-        look_for_unnamed_proxy(r);
+        look_for_unnamed_proxy(r, net_addr_is_loopback(&at));
     if (text_equal_nocase(scheme, "http"))
         respond_finding(r, 403, "console.plain-proxy", "a request from %s came to the web server at %s without TLS",
                         r->host, host);

@@ -168,6 +168,20 @@ static void add_entra(struct overview *o)
     }
 }
 
+/* As long as it happens: what a person tried once by hand is forgotten after a day. */
+static void add_proxy(struct overview *o)
+{
+    const struct admin *a = o->request->admin;
+    const char *host = a->unnamed_proxy.host;
+    if (!host[0] || guard_is_proxy(a->conf, host) || o->now - a->unnamed_proxy.seen_ms > DAY_MS)
+        return;
+    struct need n = { "console", host, "warning", "console.proxy-unnamed", "/settings/configuration" };
+    need_add(o, &n,
+             "%s: a web server there passes requests on, and console.proxy does not name it, so all its visitors "
+             "share one count of wrong passwords. In the file: console: { proxy: [\"%s\"] }, then reload",
+             host, host);
+}
+
 static void add_queue(struct overview *o)
 {
     json_t *stats = o->request->asks[STATS].json;
@@ -303,6 +317,7 @@ json_t *overview_json(struct request *r)
     directory_each(d, OBJECT_ENDPOINT, add_endpoint, &o);
     directory_each(d, OBJECT_REGISTRATION, add_registration, &o);
     add_entra(&o);
+    add_proxy(&o);
     map_free(o.traffic);
     map_free(o.grants);
     map_free(o.counts);

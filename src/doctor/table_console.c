@@ -111,6 +111,13 @@ const struct finding table_console[] = {
                  "At that web server, answer http:// with a redirect to https:// and pass nothing on",
                  "Where it does speak HTTPS to browsers: let it send X-Forwarded-Proto: https with those requests"),
       .who = FINDING_POSTERN_ADMIN },
+    { .id = "console.proxy-unnamed",
+      .kind = FAULT_CONFIG,
+      .cause = "A web server on this machine passes requests on, and console.proxy does not name it: whoever comes "
+               "through it counts as one and the same address, and shares one count of wrong passwords.",
+      .fix = FIX("Name the address it comes from, mostly 127.0.0.1, in console.proxy, then: postern reload",
+                 "Let it send X-Forwarded-For, and X-Forwarded-Proto: https"),
+      .who = FINDING_POSTERN_ADMIN },
     { .id = "console.setup-link",
       .kind = FAULT_REJECT,
       .cause = "The setup link was used already, is older than a day, or belongs to an earlier run.",

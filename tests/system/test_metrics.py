@@ -117,6 +117,10 @@ def test_a_gateway_that_is_down_is_noticed_whatever_its_job_is_called(world):
     promtool("test", "rules", world.file("down.yml", DOWN.format(rules=rules, description=down["annotations"]["description"])))
 
 
+def unnamed(g):
+    return [(n["key"], n["severity"], n["link"]) for n in g.asked("GET", "overview")["needs_person"] if n["finding"] == "console.proxy-unnamed"]
+
+
 def test_who_may_read_the_numbers(world):
     from harness import Gateway
     g = Gateway(world)
@@ -125,16 +129,21 @@ def test_who_may_read_the_numbers(world):
         answer = g.console().get("/metrics", headers={field: value})
         assert answer.status == 401, "it came to a web server on this machine, who knows from where"
     assert len(g.events("console.proxy-unnamed", host="127.0.0.1")) == 1
+    assert unnamed(g) == [("127.0.0.1", "warning", "/settings/configuration")]
     g.stop()
     text = g.config.read_text()
     g.config.write_text(text.replace("console: {", 'console: { metrics-from: ["192.0.2.0/24"],'))
     g.start()
     assert g.console().get("/metrics").status == 401 and g.local().get("/metrics").status == 200
+    assert unnamed(g) == [], "nobody came through it yet"
+    assert g.console().get("/metrics", headers={"Forwarded": "for=203.0.113.9"}).status == 401
+    assert len(unnamed(g)) == 1
     g.config.write_text(text.replace("console: {", 'console: { metrics-from: ["192.0.2.0/24"], proxy: [127.0.0.1],'))
     g.prepare("reload")
+    assert unnamed(g) == []
     for host, status in (("192.0.2.7", 200), ("203.0.113.9", 401)):
         assert g.console().get("/metrics", headers={"X-Forwarded-For": host}).status == status, host
-    assert len(g.events("console.proxy-unnamed")) == 1
+    assert len(g.events("console.proxy-unnamed")) == 2, "once a run"
 
 
 def test_health_tells_strangers_no_more_than_they_need(tenant):
