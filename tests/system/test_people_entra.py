@@ -246,6 +246,9 @@ def test_a_person_who_says_no_is_told_so(people):
     state = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))["state"]
     page = browser.get(f"/signin/entra/callback?error=access_denied&error_description=AADSTS65004%3A+declined&state={state}")
     assert page.status == 422 and "declined" in page.text
+    steps = re.findall("<li>(.*?)</li>", page.text)
+    assert steps[0] == "Sign in again and accept" and steps[-1] == "Or sign in with a name and a password", steps
+    assert "postern mailbox" not in page.text
 
 
 def test_without_a_registration_there_is_none(gateway):
