@@ -35,7 +35,7 @@ def room(world, certificates, identity, request):
 
 @pytest.fixture
 def house(world, certificates, identity):
-    """Forty mailboxes: in one alone, a thousand sessions would wait for the locks of Dovecot's own files."""
+    """Forty mailboxes: with one alone, Dovecot has more than twice the work, for the files that its sessions share."""
     users = [MAILBOX, *(f"user{n}@contoso.example" for n in range(1, 40))]
     return open_room(world, certificates, identity, users, Room.ROOMY + "limits: {{ sessions: 4000, sessions-per-host: 4000 }}\n")
 

@@ -39,6 +39,7 @@ default_client_limit = 20000
 mail_location = {storage}:{dir}/mail/%u
 mail_max_userip_connections = 20000
 mailbox_list_index = no
+mailbox_idle_check_interval = 2s
 first_valid_uid = 1
 passdb {{
   driver = oauth2

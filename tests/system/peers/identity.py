@@ -29,7 +29,10 @@ class HttpStub:
             def log_message(handler, *args):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(http.server.ThreadingHTTPServer):
+            request_queue_size = 200  # of the five that are usual, the sixth would wait for a second
+
+        self.server = Server(("127.0.0.1", 0), Handler)
         if certificates:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificates.cert, certificates.key)
