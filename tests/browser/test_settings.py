@@ -96,10 +96,30 @@ def test_a_document_that_is_refused_changes_nothing(person, scene):
     assert anna.get("registrations/m365").json["tenant"] == "contoso.example", "what was shown is not what would be done: nothing is"
 
 
+def test_a_change_in_a_group_is_told_by_the_fields_whole_name(person, scene):
+    anna = scene.session("anna")
+    assert anna.patch("registrations/m365", {"secret_expires": ""}).status == 200
+    assert anna.patch("providers/sandbox", {"limits": {"connections": 2}}).status == 200
+    assert anna.patch("providers/sandbox", {"limits": {"connections": 9}}).status == 200
+    person.go("/settings/audit?kind=provider").sees("limits.connections: 2 \u2192 9")
+    document = anna.get("export").text
+    assert "connections: 9" in document
+    person.go("/settings/apply").fill("Document", document.replace("connections: 9", "connections: 8")).press("Show what would change")
+    person.sees("limits.connections: 9 \u2192 8")
+    assert person.window(360).too_wide() is None
+    person.window(1400)
+
+
 def test_a_document_leads_to_the_secrets_it_lacks(person, scene):
     document = scene.session("anna").get("export").text
     person.go("/settings/apply").fill("Document", document.replace("m365", "portal")).press("Show what would change").sees("Difference").press("Apply 1 change")
     person.sees("All of it is applied", "These have to be given a secret afterwards:").follow("portal").is_at("/settings/registrations/portal")
+
+
+def test_a_web_server_that_nobody_named_is_shown(person, scene):
+    assert scene.gateway.console().get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"}).status == 401
+    person.go("/").sees("127.0.0.1", 'console: { proxy: ["127.0.0.1"] }').follow("Mend it").is_at("/settings/configuration").sees("Reload the file")
+    person.check()
 
 
 def test_who_only_looks_changes_nothing(reader, scene):

@@ -13,9 +13,9 @@ const at = (...parts) => `/${parts.map(encodeURIComponent).join('/')}`;
 /* The words of the first few findings are asked for as well: what a server said is not yet what it means. */
 async function load(signal) {
   const o = await get('/overview', { signal });
-  await Promise.all(o.needs_person.slice(0, 8).map(async (n) => {
-    const known = n.finding && await explain(n.finding, { [n.kind]: n.key });
-    if (known?.cause && n.severity === 'error') n.cause = known.cause;
+  await Promise.all(o.needs_person.filter((n) => n.severity === 'error').slice(0, 8).map(async (n) => {
+    const known = await explain(n.finding, { [n.kind]: n.key });
+    if (known?.cause) n.cause = known.cause;
   }));
   return o;
 }
