@@ -62,8 +62,10 @@ def test_an_endpoint_whose_receiver_is_away_says_so(person, scene):
 def test_an_endpoint_that_was_given_no_key_says_so(person, scene):
     """As one that came with a document: what it hands over can't be signed, and waits."""
     scene.gateway.asked("PUT", "endpoints/keyless", {"name": "keyless", "mailbox": scene.MAILBOX, "kind": "webhook", "webhook": {"url": scene.receiver.url}})
+    person.go("/").sees("keyless", "It has no key to sign with")
     scene.watched("keyless")
     scene.arrive("A mail that waits for a key")
     scene.gateway.wait_event("mail.not-handed", endpoint="keyless")
+    person.go("/").sees("1 message waits, as it has no key to sign with")
     person.go("/endpoints/keyless").sees("has no key to sign with", "What to do").press("New key").press("Make it").shown_secret()
-    person.press("I have copied it")
+    person.press("I have copied it").until(lambda: "The webhook has no key" not in person.text(), "the page knows of the key")

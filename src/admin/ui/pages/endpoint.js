@@ -68,7 +68,9 @@ export default async function (page) {
     await runSteps(view, path`/endpoints/${name}/test`, {}, page.signal);
   }, { kind: 'primary', busy: 'Testing …' });
   const key = e.kind === 'webhook' && button('New key', async () => {
-    if (await confirm({ title: `Make a new key for ${name}?`, text: 'The receiver has to be given the new key: until then it refuses what is posted.', action: 'Make it', danger: true })) await newKey(name);
+    if (!(await confirm({ title: `Make a new key for ${name}?`, text: 'The receiver has to be given the new key: until then it refuses what is posted.', action: 'Make it', danger: true }))) return;
+    await newKey(name);
+    page.reload();
   });
   const kept = keeper(path`/endpoints/${name}`, e);
   const edit = can('admin') && form({
