@@ -102,7 +102,7 @@ def test_with_a_code_on_another_device(person, scene):
 
 def test_the_owner_signs_in_by_a_link_and_the_administrator_sees_it(person, scene):
     person.expects(404, 410, 422)
-    person.go(f"/mailboxes/{scene.MAILBOX}").press("Authorize again").choose("By the mailbox’s owner").press("Authorize").sees("It needs no account here, works once")
+    person.go(f"/mailboxes/{scene.MAILBOX}").press("Authorize again").choose("By the mailbox’s owner").press("Authorize").sees("It needs no account here, works once", "can be opened on this machine only", "console.public-url")
     link = person.js("return document.querySelector('[aria-label=link] code').textContent")
     before = grant(scene, scene.MAILBOX)["since"]
     scene.world.clock.advance(1)
