@@ -57,7 +57,8 @@ struct channel {
     size_t out_sent; /* of `out` */
     bool out_has_secret;
     bool is_blocked; /* the socket is full: wait until it is writable */
-    bool is_deaf;    /* the peer reads no more: output is dropped until its end is seen by reading */
+    bool is_paused;
+    bool is_deaf; /* the peer reads no more: output is dropped until its end is seen by reading */
     struct outgoing_fd *out_fds;
     size_t out_fds_count, out_fds_capacity;
 
@@ -309,6 +310,12 @@ static bool is_passing(int error)
     return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ENOMEM || error == ETOOMANYREFS;
 }
 
+static void want(struct channel *c)
+{
+    if (c->io)
+        loop_io_want(c->io, (c->is_paused ? 0 : LOOP_READ) | (c->is_blocked ? LOOP_WRITE : 0));
+}
+
 void channel_flush(struct channel *c)
 {
     loop_undefer(&c->flush);
@@ -329,7 +336,19 @@ void channel_flush(struct channel *c)
         return;
     if (channel_pending(c) == 0)
         drop_output(c);
-    loop_io_want(c->io, LOOP_READ | (c->is_blocked ? LOOP_WRITE : 0));
+    want(c);
+}
+
+void channel_pause(struct channel *c)
+{
+    c->is_paused = true;
+    want(c);
+}
+
+void channel_resume(struct channel *c)
+{
+    c->is_paused = false;
+    want(c);
 }
 
 static void on_flush(void *ctx)

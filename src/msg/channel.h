@@ -42,6 +42,10 @@ void channel_free(struct channel *c); /* takes NULL; safe inside its callbacks *
 /* For a process about to end: waits up to max_wait_ms for the output to leave, then neither sends nor hears; `closed` does not
  * run. Still to be freed, if anything is. */
 void channel_close(struct channel *c, int max_wait_ms);
+/* Hears nothing until channel_resume(), not even that the peer is gone: what comes waits in the socket. Meant for the moment when the
+ * channel is new. */
+void channel_pause(struct channel *c);
+void channel_resume(struct channel *c);
 /* What `heard` gets instead of the ctx that `closed` gets. */
 void channel_set_heard_ctx(struct channel *c, void *ctx);
 

@@ -37,10 +37,12 @@ struct vault_role {
     struct keys *keys;
     struct map *marks; /* "kind/key" -> hash of the object's JSON: the same object sent again is no change */
     struct channel *queue, *inbox; /* NULL: not there now */
+    struct list asking;            /* peers that are not heard yet, for want of objects */
     bool has_objects;              /* the queue has sent all of them once */
 };
 
 struct peer {
+    struct list node; /* in `asking`, or in none */
     struct vault_role *self;
     enum role_kind kind;
     struct channel *channel;
@@ -186,10 +188,25 @@ static void heard_object(void *ctx, const void *message)
         log_error("directory.refused", LOG_TEXT("key", o->key), LOG_FAULT(&why));
 }
 
+/* Whoever asks about a mailbox or an app before the queue told of it would be refused for good: a vault that was restarted is asked at
+ * once by all who waited for the one before. */
+static void hear_later(struct vault_role *self, struct peer *p)
+{
+    channel_pause(p->channel);
+    list_append(&self->asking, &p->node);
+}
+
+static void hear_all(struct vault_role *self)
+{
+    for (struct list *node; (node = list_pop(&self->asking));)
+        channel_resume(LIST_OF(node, struct peer, node)->channel);
+}
+
 static void heard_objects_done(void *ctx, const void *message)
 {
     struct peer *p = ctx;
     p->self->has_objects = true;
+    hear_all(p->self);
     tokens_report(p->self->tokens);
     role_ready(p->self->role);
 }
@@ -246,12 +263,15 @@ static void *peer_up(void *ctx, enum role_kind kind, unsigned index, struct chan
     struct verbs_parts parts = { role_loop(self->role), self->vault, self->directory, self->tokens,
                                  self->guesses,         self->login, self->operators, self->keys };
     *p = (struct peer){ .self = self, .kind = kind, .channel = c };
+    list_init(&p->node);
     if (kind == ROLE_QUEUE)
         self->queue = c;
     if (kind == ROLE_INBOX)
         self->inbox = c;
     if (kind == ROLE_ADMIN)
         p->verbs = verbs_new(&parts, on_answer, p);
+    if (!self->has_objects && (kind == ROLE_EDGE || kind == ROLE_RELAY || kind == ROLE_INBOX))
+        hear_later(self, p);
     return p;
 }
 
@@ -263,6 +283,7 @@ static void peer_down(void *ctx, enum role_kind kind, unsigned index, void *peer
         self->queue = NULL;
     if (kind == ROLE_INBOX)
         self->inbox = NULL;
+    list_remove(&p->node);
     login_forget_asker(self->login, p);
     tokens_forget_asker(self->tokens, p);
     verbs_free(p->verbs);
@@ -285,6 +306,7 @@ static void *prepare(struct role *r, struct fault *why)
     const struct conf *conf = role_conf(r);
     struct vault_role *self = mem_alloc(sizeof *self);
     self->role = r;
+    list_init(&self->asking);
     self->path = mem_printf("%s/vault", conf->state);
     tokens_wipe_json();
     if (make_directory(self->path, conf->user, why))

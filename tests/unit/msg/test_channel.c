@@ -299,6 +299,28 @@ static void last_words_are_heard_before_the_end(void **state)
     tear_down(&w);
 }
 
+static void what_comes_in_a_pause_is_heard_after_it(void **state)
+{
+    struct world w;
+    set_up(&w, true);
+    channel_pause(w.b.channel);
+    for (uint64_t i = 0; i < 3; i++)
+        channel_send(w.a.channel, PING, &(struct ping){ .number = i, .body = BYTES_LIT("x") });
+    for (int i = 0; i < 3; i++)
+        loop_turn(w.loop, 1);
+    assert_int_equal(w.b.heard, 0);
+    channel_send(w.b.channel, PING, &(struct ping){ .number = 0 }); /* its own words go out meanwhile */
+    for (int i = 0; i < 10 && !w.a.heard; i++)
+        loop_turn(w.loop, 100);
+    assert_int_equal(w.a.heard, 1);
+    assert_int_equal(w.b.heard, 0);
+    channel_resume(w.b.channel);
+    for (int i = 0; i < 10 && w.b.heard < 3; i++)
+        loop_turn(w.loop, 100);
+    assert_int_equal(w.b.heard, 3);
+    tear_down(&w);
+}
+
 static void a_channel_may_be_freed_by_its_own_message(void **state)
 {
     struct world w;
@@ -354,6 +376,7 @@ int main(void)
         cmocka_unit_test(hostile_frames_close_the_channel_with_a_fault),
         cmocka_unit_test(a_flood_of_descriptors_closes_the_channel),
         cmocka_unit_test(last_words_are_heard_before_the_end),
+        cmocka_unit_test(what_comes_in_a_pause_is_heard_after_it),
         cmocka_unit_test(a_channel_may_be_freed_by_its_own_message),
         cmocka_unit_test(secrets_are_wiped_from_the_buffer),
         cmocka_unit_test(over_a_bound_is_not_sent),
