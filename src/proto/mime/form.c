@@ -118,7 +118,8 @@ static bool fits_tail(const struct form *f, uint8_t octet)
         return f->tail_size == 0 || (f->tail_size == 1 && last == '-');
     if (octet == '\n')
         return last == '\r';
-    return strchr(" \t\r", octet) && strchr(" \t", last) && f->tail_size < PADDING_MOST - 1;
+    bool is_padding = octet == ' ' || octet == '\t' || octet == '\r';
+    return is_padding && (last == ' ' || last == '\t') && f->tail_size < PADDING_MOST - 1;
 }
 
 static bool end_part(struct form *f, enum place next)

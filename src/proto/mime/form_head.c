@@ -111,7 +111,7 @@ static const char *field_of(struct arena *arena, struct bytes head, const char *
     size_t size = strlen(name);
     while (head.size > 0) {
         size_t end = bytes_find(head, BYTES_LIT("\r\n"));
-        while (end != SIZE_MAX && end + 2 < head.size && strchr(" \t", head.data[end + 2])) {
+        while (end != SIZE_MAX && end + 2 < head.size && (head.data[end + 2] == ' ' || head.data[end + 2] == '\t')) {
             size_t next = bytes_find(bytes_slice(head, end + 2, head.size), BYTES_LIT("\r\n"));
             end = next == SIZE_MAX ? SIZE_MAX : end + 2 + next;
         }

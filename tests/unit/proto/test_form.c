@@ -42,10 +42,9 @@ static bool end(void *ctx)
     return buf_add_str(&((struct ear *)ctx)->text, "]");
 }
 
-static bool read_form(struct ear *e, const char *type, const char *form, size_t step, struct fault *why)
+static bool read_octets(struct ear *e, const char *type, struct bytes in, size_t step, struct fault *why)
 {
     static const struct form_host host = { begin, piece, end };
-    struct bytes in = bytes_of(form);
     struct arena *arena = arena_new();
     *why = (struct fault){ 0 };
     buf_init(&e->text, 1u << 20);
@@ -57,6 +56,11 @@ static bool read_form(struct ear *e, const char *type, const char *form, size_t 
     form_free(f);
     arena_free(arena);
     return ok;
+}
+
+static bool read_form(struct ear *e, const char *type, const char *form, size_t step, struct fault *why)
+{
+    return read_octets(e, type, bytes_of(form), step, why);
 }
 
 static void hears(const char *type, const char *form, const char *wanted)
@@ -117,6 +121,21 @@ static void only_a_whole_boundary_ends_a_part(void **state)
         hears(type, form, wanted);
     }
     hears(type, "--x\r\n" FIELD "\r\n\r\n\r\n--x\r\n" FIELD "\r\n\r\n--x--", "a|||[]a|||[]");
+}
+
+static void a_boundary_with_a_nul_behind_it_is_the_parts_own(void **state)
+{
+    static const char form[] = PART(FIELD, "1\r\n--x\0\r\n2\r\n--x \0") "--x--";
+    static const char wanted[] = "a|||[1\r\n--x\0\r\n2\r\n--x \0]";
+    for (size_t step = 1; step < sizeof form; step += sizeof form - 2) {
+        struct ear e = { .refuse = NULL };
+        struct fault why;
+        assert_true(read_octets(&e, "multipart/form-data; boundary=x",
+                                (struct bytes){ (const uint8_t *)form, sizeof form - 1 }, step, &why));
+        assert_int_equal(e.text.size, sizeof wanted - 1);
+        assert_memory_equal(e.text.data, wanted, sizeof wanted - 1);
+        buf_fini(&e.text);
+    }
 }
 
 static void heads_are_read_as_they_are_written(void **state)
@@ -223,6 +242,7 @@ int main(void)
         cmocka_unit_test(boundaries_of_any_kind_are_taken),
         cmocka_unit_test(what_stands_around_the_parts_is_passed_over),
         cmocka_unit_test(only_a_whole_boundary_ends_a_part),
+        cmocka_unit_test(a_boundary_with_a_nul_behind_it_is_the_parts_own),
         cmocka_unit_test(heads_are_read_as_they_are_written),
         cmocka_unit_test(what_is_no_form_is_refused),
         cmocka_unit_test(western_text_becomes_utf8),
